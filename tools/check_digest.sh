@@ -36,10 +36,11 @@ failed=0
 # compare WHAT ARGUMENT...: the run by both builds, and again by the first.
 compare() {
   local by_gcc by_clang again
-  by_gcc=$(digest_of "$gcc_cli" "$@") && again=$(digest_of "$gcc_cli" "$@") && by_clang=$(digest_of "$clang_cli" "$@") || {
+  if ! by_gcc=$(digest_of "$gcc_cli" "$@") || ! again=$(digest_of "$gcc_cli" "$@") ||
+    ! by_clang=$(digest_of "$clang_cli" "$@"); then
     failed=$((failed + 1))
     return
-  }
+  fi
   compared=$((compared + 1))
   if [[ $by_gcc != "$again" ]]; then
     echo "digest: '$*' differs between two runs of one program: $by_gcc and $again"
