@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 PATH=$PATH:/usr/sbin:/sbin
 # CAN for the tests of today; the simulated radios for those of the packet radio link; veth for network trouble.
-modules=(virtio_pci 9p 9pnet_virtio vcan can-raw can-isotp can-gw veth sch_netem mac80211_hwsim)
+modules=(virtio_pci 9p 9pnet_virtio overlay vcan can-raw can-isotp can-gw veth sch_netem mac80211_hwsim)
 
 vm=$PWD/build/vm
 key=$(sha256sum tests/vm/prepare.sh tests/vm/guest_init.sh | sha256sum | cut -d' ' -f1)
