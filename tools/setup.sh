@@ -25,7 +25,7 @@ demo_packages=(
 test_packages=(
   clang libclang-rt-14-dev clang-format clang-tidy shellcheck curl sqlite3 iproute2
   python3-can python3-msgpack python3-paho-mqtt
-  qemu-system-x86 busybox-static cpio kmod can-utils iw chromium
+  qemu-system-x86 busybox-static cpio kmod systemd can-utils iw chromium
 )
 mcu_packages=(gcc-arm-none-eabi picolibc-arm-none-eabi libstdc++-arm-none-eabi-dev qemu-system-arm)
 

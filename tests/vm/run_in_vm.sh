@@ -1,22 +1,28 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# tests/vm/run_in_vm.sh [--seconds N] COMMAND...
+# tests/vm/run_in_vm.sh [--seconds N] [--systemd] COMMAND...
 # Boots Debian's kernel under qemu and runs COMMAND in it as root, in the folder of the caller, with this machine's
 # files; prints its output while it runs and exits with its code. 124: not finished within N seconds (default 240, a
 # bound for hangs). 125: the guest did not start.
 #
 # What it is for: SocketCAN, ISO-TP and simulated radios on a machine whose kernel has none. No KVM, no root needed.
-# In the guest: the modules of prepare.sh are loaded, loopback is up, there is no other network. The host's tree is
-# read-only; write to $TMPDIR, which is memory. The clock runs slower under load, so judge order and content, not time.
+# In the guest: the modules of prepare.sh are loaded, loopback is up, there is no other network. Whatever is written goes
+# to the guest's memory and is gone afterwards; databases and sockets belong into $TMPDIR. With --systemd the machine
+# is started by systemd and COMMAND may use systemctl. The clock runs slower under load, so judge order and content.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 vm=$(cd "$here/../.." && pwd)/build/vm
 seconds=240
-if [[ ${1:-} == --seconds ]]; then
-  seconds=$2
-  shift 2
-fi
-(($#)) || { echo "usage: run_in_vm.sh [--seconds N] COMMAND..." >&2; exit 2; }
+with_systemd=no
+while [[ ${1:-} == --* ]]; do
+  case $1 in
+    --seconds) seconds=$2 && shift ;;
+    --systemd) with_systemd=yes ;;
+    *) echo "run_in_vm.sh: unknown option $1" >&2; exit 2 ;;
+  esac
+  shift
+done
+(($#)) || { echo "usage: run_in_vm.sh [--seconds N] [--systemd] COMMAND..." >&2; exit 2; }
 "$here/prepare.sh"
 
 job=$(mktemp -d "$vm/job.XXXXXX")
@@ -30,6 +36,7 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 printf 'cd %q && exec %s\n' "$PWD" "$(printf '%q ' "$@")" >"$job/command"
 : >"$job/output"
+if [[ $with_systemd == yes ]]; then : >"$job/systemd"; fi
 
 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 768 -display none -monitor none -no-reboot \
   -serial "file:$job/console" -kernel "$vm/vmlinuz" -initrd "$vm/initramfs" -append "console=ttyS0 quiet panic=1" \
@@ -47,7 +54,7 @@ if kill -0 "$qemu" 2>/dev/null; then
   kill "$qemu"
   wait "$show" 2>/dev/null || true
   echo "vm: not finished after $seconds s; the end of its console:" >&2
-  tail -n 20 "$job/console" >&2
+  tail -n 40 "$job/console" >&2
   exit 124
 fi
 qemu=
