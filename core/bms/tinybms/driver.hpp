@@ -164,6 +164,7 @@ class Driver {
   const bms::Statistics& statistics() const { return statistics_; }
   const SettingsImage& settings() const { return settings_; }
   bool is_connected() const { return liveness_.is_connected(); }
+  const liveness::Liveness& liveness() const { return liveness_; }
   bool is_writing() const { return write_.state != WriteState::kIdle; }
   // The event list as last read; empty before.
   const std::optional<EventList>& event_list() const { return event_list_; }
