@@ -229,6 +229,7 @@ class Driver {
   void handle_events(TimePoint now, const Reply& reply);
   void take_live(TimePoint now);
   void take_settings(TimePoint now);
+  void take_cut_offs(TimePoint now);
   void take_version(TimePoint now);
   void take_statistics(TimePoint now);
   void update_alarms(TimePoint now);
