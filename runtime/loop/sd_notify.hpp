@@ -22,7 +22,7 @@ class ServiceNotifier {
   bool ready(std::string_view status = {}) const;
   bool watchdog() const;
   bool stopping() const;
-  bool reloading(TimePoint now) const;
+  bool reloading() const;
   bool status(std::string_view text) const;
 
   // How often watchdog() should be called: half of what the manager allows. Empty: not asked for.
