@@ -11,6 +11,7 @@
 #include "apps/amphora/build_info.hpp"
 #include "apps/amphora/check/check.hpp"
 #include "apps/amphora/completion/completion.hpp"
+#include "apps/amphora/decode/decode.hpp"
 #include "apps/amphora/version/version.hpp"
 
 namespace amphora {
@@ -39,6 +40,7 @@ std::unique_ptr<CLI::App> make_program(Action& chosen) {
       "Every command has --help with examples. Exit codes: 0 good, 1 failed, 2 wrong usage or "
       "configuration.");
   add_check(*program, chosen);
+  add_decode(*program, chosen);
   add_completion(*program, chosen);
   add_version(*program, chosen);
   return program;
