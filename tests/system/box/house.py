@@ -6,6 +6,7 @@ Standard library only. Every wait has a bound that detects hangs; no test depend
 
 import base64
 import contextlib
+import getpass
 import hashlib
 import http.client
 import json
@@ -82,8 +83,10 @@ class Process:
 class MqttListener:
     """mosquitto_sub in the background; messages as (topic, text) in order of arrival."""
 
-    def __init__(self, house, *filters):
+    def __init__(self, house, *filters, session=None):
         arguments = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(house.mqtt_port), "-q", "1", "-v"]
+        if session:
+            arguments += ["-c", "-i", session]
         for one in filters:
             arguments += ["-t", one]
         self.messages = []
@@ -210,7 +213,10 @@ class House:
     def start_broker(self):
         config = self.folder / "mosquitto.conf"
         config.write_text(
-            f"listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest stderr\n"
+            f"listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\n"
+            f"persistence true\npersistence_location {self.folder}/\n"
+            # As root it would become another user, who may not write there.
+            f"user {getpass.getuser()}\n"
         )
         mosquitto = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         process = self.start("mosquitto", [mosquitto, "-c", config])
