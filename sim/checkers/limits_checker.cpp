@@ -64,7 +64,8 @@ void LimitsChecker::check_limits(TimePoint now, const Limits& limits) {
     log_.add(kInvariantFreshLimits, now, "charge voltage 0");
   }
   if (limits.charge_voltage_dv > charge_voltage_max_dv) {
-    log_.add(kInvariantFreshLimits, now, "charge voltage above the cells' maximum; a: sent, b: allowed, in 0.1 V",
+    log_.add(kInvariantFreshLimits, now,
+             "charge voltage above the cells' maximum; a: sent, b: allowed, in 0.1 V",
              limits.charge_voltage_dv, charge_voltage_max_dv);
   }
   if (limits.charge_current_da < 0 || limits.charge_current_da * 100 > rules_.charge_current_max.count()) {

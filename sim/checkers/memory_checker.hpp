@@ -3,8 +3,8 @@
 //
 // Queues: the scenario hands in size and capacity of each queue it can see. Drops: what entered a stream must
 // have left it or be counted as dropped. Memory: programs that link the counting operators new and delete
-// (allocation_hook) get an exact count for the running thread; others check only the first two, and is_counting()
-// says which.
+// (allocation_hook) get an exact count for the running thread; others check only the first two, and
+// is_counting() says which.
 #pragma once
 
 #include <cstddef>

@@ -23,7 +23,8 @@ std::uint32_t SerialWire::write(TimePoint now, ByteSpan bytes) {
   if (bytes.empty()) {
     return write_count_;
   }
-  if (faults_.is_cut) {
+  const bool is_lost = faults_.lost_write_ppm > 0 && rng_.chance(faults_.lost_write_ppm);
+  if (faults_.is_cut || is_lost) {
     statistics_.dropped_bytes += bytes.size();
   } else if (has_byte_faults()) {
     write_with_faults(start, bytes);
@@ -91,7 +92,7 @@ std::size_t SerialWire::draw_chunk_size() {
   if (faults_.chunk_bytes_max == 0) {
     return kPieceBytesMax;
   }
-  return static_cast<std::size_t>(rng_.between(1, faults_.chunk_bytes_max));
+  return static_cast<std::size_t>(rng_.between(2, std::max<std::int64_t>(faults_.chunk_bytes_max, 2)));
 }
 
 void SerialWire::inject(TimePoint now, ByteSpan bytes) {

@@ -4,8 +4,8 @@
 // Each direction sends one byte after the other at the line's speed, 10 bits a byte (8N1), so a reply of 119
 // bytes takes 10.3 ms at 115,200 baud. The receiver gets the bytes of one write when the last of them has
 // arrived, or in random pieces (chunk_bytes_max), as a driver's buffer hands them out. Faults, each per byte:
-// a flipped bit, a byte that is lost, a byte of noise in front. A cut direction swallows everything. Noise on
-// an otherwise quiet line comes from inject().
+// a flipped bit, a byte that is lost, a byte of noise in front; or a whole write is lost. A cut direction
+// swallows everything. Noise on an otherwise quiet line comes from inject().
 //
 // A piece also tells its origin, which the models use as ground truth: the number of the write it belongs to,
 // whether it ends that write, and whether every byte of that write up to here arrived as it was sent.
@@ -29,7 +29,8 @@ struct SerialFaults {
   std::uint32_t flip_ppm = 0;
   std::uint32_t drop_ppm = 0;
   std::uint32_t insert_ppm = 0;
-  std::uint16_t chunk_bytes_max = 0;  // 0: a write arrives in one piece
+  std::uint32_t lost_write_ppm = 0;   // per write: none of it arrives
+  std::uint16_t chunk_bytes_max = 0;  // 0: a write arrives in one piece; else pieces of 2 to this
   bool is_cut = false;
 
   friend constexpr bool operator==(const SerialFaults&, const SerialFaults&) = default;
@@ -48,7 +49,7 @@ struct SerialStatistics {
 class SerialWire {
  public:
   static constexpr std::size_t kPieceBytesMax = 272;
-  static constexpr std::size_t kPieceCountMax = 64;
+  static constexpr std::size_t kPieceCountMax = 128;
 
   struct Piece {
     TimePoint at{};

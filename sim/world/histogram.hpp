@@ -55,7 +55,7 @@ class Histogram {
 
   static std::size_t index_of(std::int64_t value) {
     const auto bits = static_cast<std::uint64_t>(value);
-    const int width = std::bit_width(bits);
+    const auto width = static_cast<int>(std::bit_width(bits));
     const int shift = std::max(width - kSubBits - 1, 0);
     return static_cast<std::size_t>(shift) * kSubCount + static_cast<std::size_t>(bits >> shift);
   }
