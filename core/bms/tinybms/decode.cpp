@@ -30,7 +30,7 @@ std::optional<RawValue> plausible(std::span<const std::uint16_t> words, std::uin
 
 template <class T>
 Reading<T> reading(const std::optional<RawValue>& value, TimePoint at) {
-  return value ? Reading<T>{Sampled<T>{T{*value}, at}} : std::nullopt;
+  return value ? Reading<T>{Sampled<T>{static_cast<T>(*value), at}} : std::nullopt;
 }
 
 // A tenth of a millivolt to millivolts, rounded half away from zero.
@@ -243,20 +243,14 @@ std::uint32_t decode_live(const LiveWords& words, TimePoint at, const DecodeOpti
   if (activity) {
     snapshot.activity = Sampled<battery::Activity>{*activity, at};
   }
-  snapshot.lifetime_s = reading<std::uint32_t>(std::nullopt, at);
-  if (const auto lifetime = value(reg::kLifetime)) {
-    snapshot.lifetime_s = Sampled<std::uint32_t>{static_cast<std::uint32_t>(*lifetime), at};
-  }
+  snapshot.lifetime_s = reading<std::uint32_t>(value(reg::kLifetime), at);
   return implausible_count;
 }
 
 std::uint32_t decode_statistics(const StatisticsWords& words, TimePoint at, Snapshot& snapshot) {
   std::uint32_t implausible_count = 0;
   const auto cycles = plausible(words, kStatisticsBlock.address, reg::kFullChargeCount, implausible_count);
-  snapshot.cycle_count.reset();
-  if (cycles) {
-    snapshot.cycle_count = Sampled<std::uint32_t>{static_cast<std::uint32_t>(*cycles), at};
-  }
+  snapshot.cycle_count = reading<std::uint32_t>(cycles, at);
   return implausible_count;
 }
 

@@ -89,7 +89,7 @@ enum class WriteResult : std::uint8_t {
   kVerified,     // read back as asked
   kMismatch,     // acknowledged, but another value was found
   kRefused,      // the BMS answered with an error; `found` is what it holds
-  kNotWritten,   // not tried, because an earlier register was refused; `found` is what it holds
+  kNotWritten,   // not tried, because an earlier register was refused or the BMS stopped answering
   kUnverified,   // acknowledged, but the BMS could not be read back
   kUnreachable,  // no acknowledgement: the BMS may or may not have it
 };
@@ -213,6 +213,9 @@ class Driver {
   TimePoint due_at(Job job) const;
   std::optional<Job> choose_job(TimePoint now) const;
   Request make_request(Job job) const;
+  static Block block_of(Job job);
+  // Which registers of the block, counted from its first, the next request asks for.
+  Block part_of(Job job) const;
   Request make_block_request(Job job) const;
   Request make_write_request() const;
   Duration timeout_of(Job job) const;
@@ -233,7 +236,7 @@ class Driver {
   void handle_lost(TimePoint now);
   void pump_liveness(TimePoint now);
   void advance_write(TimePoint now, WriteResult result);
-  void begin_read_back(TimePoint now);
+  void retry_read_back(TimePoint now);
   void finish_write(TimePoint now, bool is_read_back);
   void finish_control(TimePoint now, ControlResult result);
   void count_stream();
@@ -248,6 +251,8 @@ class Driver {
   bool is_open_ = false;
   std::array<TimePoint, kJobCount> due_{};
   std::optional<Flight> flight_;
+  TimePoint poll_started_{};
+  TimePoint events_read_at_{};
   TimePoint quiet_until_{};  // the line must not be used before
   Job last_job_ = Job::kLive;
   std::uint8_t block_part_ = 0;
@@ -256,9 +261,9 @@ class Driver {
   Reading<StatisticsWords> statistics_words_;
   Reading<VersionWords> version_;
   std::optional<EventList> event_list_;
-  bool is_event_history_ = true;
   Write write_;
   std::uint32_t write_count_ = 0;
+  std::uint8_t read_back_attempt_count_ = 0;
   std::optional<ControlOption> control_;
   Ring<DriverEvent, kDriverEventCapacity> events_;
 };
