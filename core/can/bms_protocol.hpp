@@ -214,12 +214,13 @@ using Message = std::variant<KeepAlive, GxIdentity, Limits, Charge, Measurements
                              Info, Name, Modules, CellExtremes, ExtremeName, Energy, Installed, Serial,
                              Family, PylonStatus, PylonRequests>;
 
-enum class DecodeError : std::uint8_t { kUnknownId, kExtendedId, kRemoteFrame, kTooShort };
+enum class DecodeError : std::uint8_t { kUnknownId, kExtendedId, kRemoteFrame, kTooShort, kTooLong };
 
 constexpr std::string_view to_text(DecodeError error) {
   constexpr std::string_view kTexts[] = {"unknown id", "extended id; this protocol uses 11-bit ids",
                                          "remote frame; this protocol has none",
-                                         "too short for its first field"};
+                                         "too short for its first field",
+      "longer than 8 bytes"};
   return kTexts[static_cast<std::size_t>(error)];
 }
 
@@ -287,7 +288,7 @@ constexpr std::optional<std::size_t> frame_index(std::uint32_t id) {
   return std::nullopt;
 }
 
-// Longer frames than 8 bytes do not exist; bytes after the last known field are ignored.
+// Bytes after the last known field are ignored.
 Result<Message, DecodeError> decode(const Frame& frame);
 
 // The frame for a message; 8 bytes unless trailing fields are absent or the table says less.

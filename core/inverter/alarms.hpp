@@ -87,7 +87,8 @@ class AlarmJudge {
   Condition internal_condition(const LimitDecision& decision) const;
   bool advance(Latch& latch, TimePoint now, Condition condition, Duration raise_after) const;
   void judge(TimePoint now, Severity severity, const Values& values, const LimitDecision& decision,
-             const battery::AlarmSet& reported, Latches& latches, battery::AlarmSet& result);
+             const battery::AlarmSet& reported, Latches& own_latches, Latches& reported_latches,
+             battery::AlarmSet& result) const;
 
   battery::Profile profile_;
   AlarmConfig config_;

@@ -89,7 +89,7 @@ std::string_view to_text(Needed needed);
 enum class Check : std::uint8_t {
   kCellCount,         // as many cells as the profile says
   kCellRange,         // each within cell_plausible_min … cell_plausible_max
-  kCellOrder,         // reported extremes agree with the cells, lowest not above highest
+  kCellOrder,         // lowest not above highest
   kVoltageSum,        // pack voltage agrees with the cells
   kTemperatureRange,  // -40 … 125 degrees Celsius
   kTemperatureOrder,  // lowest not above highest
@@ -245,6 +245,14 @@ std::optional<ConfigError> check_config(const battery::Profile& profile, const L
 Millivolts charge_voltage_max(const battery::Profile& profile);
 Millivolts charge_voltage_floor(const battery::Profile& profile, const LimitConfig& config);
 
+// Lowest and highest cell: as reported and from the single cells, whichever is worse, so that a report that
+// lags cannot hide a cell. Empty without reported extremes.
+struct CellSpan {
+  Millivolts min;
+  Millivolts max;
+};
+std::optional<CellSpan> cell_span(const battery::Snapshot& snapshot);
+
 // The straight ramp all derating uses: zero at or below `zero_at`, all of `full` at or above `full_at`,
 // rounded down in between. With full_at <= zero_at it is a step.
 constexpr std::int64_t ramp_up_share(std::int64_t x, std::int64_t zero_at, std::int64_t full_at,
@@ -285,7 +293,7 @@ class LimitCalculator {
     void apply(Explained<Milliamps>& current, Duration elapsed, const LimitConfig& config);
   };
   void apply_recovery(TimePoint now, LimitDecision& decision);
-  void apply_voltage_step(TimePoint now, const battery::Snapshot& snapshot, LimitDecision& decision);
+  void apply_voltage_step(const battery::Snapshot& snapshot, LimitDecision& decision);
 
   battery::Profile profile_;
   LimitConfig config_;

@@ -14,6 +14,7 @@
 // What it does not do: single cells (the protocol has none), writing settings.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -116,7 +117,7 @@ class Driver {
     return true;
   }
   void publish_limits(TimePoint now);
-  void set_identity(TimePoint now, battery::Identity identity);
+  void set_identity(TimePoint now, const battery::Identity& identity);
   void add_event(TimePoint now, DriverEvent::Kind kind, std::uint32_t detail = 0);
 
   DriverConfig config_;
@@ -126,7 +127,6 @@ class Driver {
   can::BusState bus_state_ = can::BusState::kActive;
   bool is_keepalive_due_ = false;
   std::optional<can::Limits> limits_;  // as last received, before requests are applied
-  TimePoint limits_at_{};
   std::optional<can::PylonRequests> requests_;
   bool has_extreme_temperatures_ = false;
   std::array<can::Text8, 2> name_halves_{};

@@ -189,21 +189,18 @@ class Output {
   bool is_bus_up() const {
     return bus_state_ == can::BusState::kActive || bus_state_ == can::BusState::kErrorPassive;
   }
-  bool is_sending() const;  // battery and bus allow frames; an absent inverter still gets retries
-  bool is_inverter_zero() const {
-    return inverter_state_ == InverterState::kLost || inverter_state_ == InverterState::kAbsent;
-  }
+  bool is_sending() const;  // battery and bus allow frames
   void refresh(TimePoint now);
   void follow_bms(TimePoint now);
   void follow_reasons(TimePoint now);
   void follow_alarms(TimePoint now);
-  void handle_timer(TimePoint now, Timer timer);
-  void handle_inverter_timer(TimePoint now);
+  void handle_timer(TimePoint now, TimePoint due, Timer timer);
+  void handle_inverter_timer(TimePoint now, TimePoint due);
   void handle_keepalive(TimePoint now);
   void lose_inverter(TimePoint now);
   void start_sending(TimePoint now);
   void stop_sending();
-  void rearm(TimePoint now, Timer timer, Duration period);
+  void rearm(TimePoint now, TimePoint due, Timer timer, Duration period);
   void add_event(TimePoint now, OutputEvent::Kind kind, std::uint32_t detail = 0);
   bool has_rate_left(TimePoint now) const;
   std::optional<can::Frame> take_frame(TimePoint now);
