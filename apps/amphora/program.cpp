@@ -12,6 +12,7 @@
 #include "apps/amphora/check/check.hpp"
 #include "apps/amphora/completion/completion.hpp"
 #include "apps/amphora/decode/decode.hpp"
+#include "apps/amphora/emulate/emulate.hpp"
 #include "apps/amphora/version/version.hpp"
 
 namespace amphora {
@@ -41,6 +42,7 @@ std::unique_ptr<CLI::App> make_program(Action& chosen) {
       "configuration.");
   add_check(*program, chosen);
   add_decode(*program, chosen);
+  add_emulate(*program, chosen);
   add_completion(*program, chosen);
   add_version(*program, chosen);
   return program;
