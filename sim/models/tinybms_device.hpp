@@ -26,6 +26,8 @@
 #include "core/bms/tinybms/decode.hpp"
 #include "core/bms/tinybms/events.hpp"
 #include "core/bms/tinybms/frame.hpp"
+#include "core/bms/tinybms/registers.hpp"
+#include "core/bms/tinybms/settings.hpp"
 #include "core/bms/tinybms/stream.hpp"
 
 namespace amphora::sim {
@@ -112,10 +114,10 @@ class TinyBmsDevice {
   void serve(TimePoint now, const tinybms::Request& request);
   void serve_control(TimePoint now, tinybms::ControlOption option);
   void serve_write(TimePoint now, const tinybms::Request& request);
+  void serve_read(TimePoint now, const tinybms::Request& request);
   void serve_settings(TimePoint now, const tinybms::Request& request);
   void serve_query(TimePoint now, tinybms::Command command);
   bool may_write(const tinybms::Request& request) const;
-  void reply_words(TimePoint now, const tinybms::Request& request);
   void reply_ack(TimePoint now, tinybms::Command command);
   void reply_nack(TimePoint now, std::uint8_t command_code, std::uint8_t error);
   void reply_data(TimePoint now, tinybms::Command command, ByteSpan payload);
@@ -123,26 +125,30 @@ class TinyBmsDevice {
   void send_broadcast(TimePoint now);
   void fall_asleep(TimePoint now);
   void wake_up(TimePoint now);
+  void serve_incoming(TimePoint now);
+  bool has_output() const { return output_.size() > held_size_; }
   void reset(TimePoint now);
   void update_lifetime(TimePoint now);
   void update_pack();
   void measure(std::uint16_t number, std::uint16_t value);
   void measure_pair(std::uint16_t number, std::uint32_t value);
-  void load_events_into_registers();
+  void serve_events(TimePoint now, tinybms::Command command);
+  void store_word(TimePoint now, std::uint16_t number, std::uint16_t value);
+  std::size_t cell_count() const;
   std::uint32_t pair(std::uint16_t number) const;
   Duration broadcast_period() const;
 
   TinyBmsDeviceConfig config_;
   Rng rng_;
   std::array<std::uint16_t, kRegisterCount> registers_{};
-  tinybms::EventList log_;
+  std::array<std::uint16_t, tinybms::kSettingsBlock.count> defaults_{};
   tinybms::RequestReader reader_;
   TinyBmsFault fault_ = TinyBmsFault::kNone;
   bool is_asleep_ = false;
   bool is_holding_ = false;
   TimePoint last_request_{};
   TimePoint last_byte_{};
-  TimePoint lifetime_at_{};
+  std::optional<TimePoint> lifetime_at_;  // when the lifetime counter was last advanced
   TimePoint silent_until_{};
   TimePoint output_at_{};
   TimePoint broadcast_at_ = kNever;

@@ -203,7 +203,7 @@ Result<WriteId, WriteRefusal> Driver::write_settings(TimePoint now, std::span<co
   if (const auto refusal = check_writes(settings_, writes)) {
     return *refusal;
   }
-  if (is_writing()) {
+  if (is_writing() || control_) {
     return WriteRefusal{WriteRefusalReason::kBusy};
   }
   if (!is_connected()) {
@@ -230,7 +230,7 @@ std::optional<ControlRefusal> Driver::control(TimePoint now, ControlOption optio
   if (!is_connected()) {
     return ControlRefusal::kNotConnected;
   }
-  if (control_) {
+  if (control_ || is_writing()) {
     return ControlRefusal::kBusy;
   }
   control_ = option;

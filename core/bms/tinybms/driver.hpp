@@ -157,7 +157,7 @@ class Driver {
   // register is written by itself, in an order that keeps the constraints, then all are read back; see
   // RegisterWritten. The first refusal of the BMS ends the writing.
   Result<WriteId, WriteRefusal> write_settings(TimePoint now, std::span<const RegisterWrite> writes);
-  // One at a time; the outcome is a ControlFinished. A reset is sent once only.
+  // One at a time, and not during a write; the outcome is a ControlFinished. A reset is sent once only.
   std::optional<ControlRefusal> control(TimePoint now, ControlOption option);
 
   const battery::Snapshot& snapshot() const { return snapshot_; }

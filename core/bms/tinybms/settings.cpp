@@ -218,7 +218,7 @@ RefusalText describe(const WriteRefusal& refusal) {
       append_unit(text, entry);
       break;
     case WriteRefusalReason::kBusy:
-      append(text, "another write is under way");
+      append(text, "another write or command is under way");
       break;
     case WriteRefusalReason::kNotConnected:
       append(text, "the BMS does not answer");

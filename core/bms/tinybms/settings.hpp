@@ -58,7 +58,7 @@ enum class WriteRefusalReason : std::uint8_t {
   kOutOfRange,
   kDuplicate,        // the same register twice
   kConstraint,       // the resulting set breaks the rule with `other_number`
-  kBusy,             // another write is under way
+  kBusy,             // another write or command is under way
   kNotConnected,     // the BMS does not answer
   kSettingsNotRead,  // constraints cannot be judged yet
 };
