@@ -219,8 +219,7 @@ enum class DecodeError : std::uint8_t { kUnknownId, kExtendedId, kRemoteFrame, k
 constexpr std::string_view to_text(DecodeError error) {
   constexpr std::string_view kTexts[] = {"unknown id", "extended id; this protocol uses 11-bit ids",
                                          "remote frame; this protocol has none",
-                                         "too short for its first field",
-      "longer than 8 bytes"};
+                                         "too short for its first field", "longer than 8 bytes"};
   return kTexts[static_cast<std::size_t>(error)];
 }
 

@@ -250,6 +250,24 @@ void apply_published(const Snapshot& snapshot, const Profile& profile, const Lim
   }
 }
 
+// The BMS of a serial family publishes no limit but has cut-offs; they hold while the box is connected to it
+// or not.
+void apply_cut_offs(const Snapshot& snapshot, const LimitConfig& config, LimitDecision& decision) {
+  if (!snapshot.cut_offs) {
+    return;
+  }
+  const auto allowed = [&config](Milliamps cut_off) {
+    return Milliamps{std::int64_t{cut_off.count()} * config.cut_off_share.count() / 1000};
+  };
+  const battery::CutOffs& cut_offs = snapshot.cut_offs->value;
+  if (cut_offs.charge_current) {
+    decision.charge_current.limit(Reason::kBmsCutOff, allowed(*cut_offs.charge_current));
+  }
+  if (cut_offs.discharge_current) {
+    decision.discharge_current.limit(Reason::kBmsCutOff, allowed(*cut_offs.discharge_current));
+  }
+}
+
 void apply_user(const UserLimits& user, const Profile& profile, const LimitConfig& config,
                 LimitDecision& decision) {
   if (user.charge_voltage) {
@@ -319,6 +337,7 @@ void zero_both(Reason reason, LimitDecision& decision) {
 std::string_view to_text(Reason reason) {
   constexpr std::string_view kNames[kReasonCount] = {"profile_max",
                                                      "user",
+                                                     "bms_cut_off",
                                                      "bms_published_limit",
                                                      "cell_voltage_high",
                                                      "cell_voltage_low",
@@ -441,6 +460,7 @@ std::optional<ConfigError> check_config(const Profile& profile, const LimitConfi
            config.charge_voltage_step <= config.cell_floor_below_full,
        "charge_voltage_step", "0 to cell_floor_below_full"},
       {is_share(config.imbalance_rest), "imbalance_rest", "0 to 1000 permille"},
+      {is_share(config.cut_off_share), "cut_off_share", "0 to 1000 permille"},
   };
   return first_broken(rules);
 }
@@ -460,6 +480,7 @@ LimitDecision instant_limits(TimePoint now, const Snapshot& snapshot, const Prof
   decision.charge_current = Explained<Milliamps>{profile.charge_current_max};
   decision.discharge_current = Explained<Milliamps>{profile.discharge_current_max};
   decision.discharge_voltage = Explained<Millivolts>{of_pack(profile, profile.cell_empty)};
+  apply_cut_offs(snapshot, config, decision);
   apply_user(user, profile, config, decision);
   judge_ages(now, snapshot, config.age_max, decision);
   if (decision.missing.has_any()) {

@@ -37,6 +37,7 @@ namespace amphora::inverter {
 enum class Reason : std::uint8_t {
   kProfileMax,       // the owner's profile; always in force
   kUser,             // a limit that a person or a controller set
+  kBmsCutOff,        // a margin below the current at which the BMS opens its switches
   kBmsPublished,     // the BMS publishes a limit of its own
   kCellVoltageHigh,  // highest cell above cell_full
   kCellVoltageLow,   // lowest cell below cell_empty
@@ -199,6 +200,8 @@ struct LimitConfig {
   Millivolts charge_voltage_step{30};
   // CVL is never below series_cells x (cell_full - cell_floor_below_full).
   Millivolts cell_floor_below_full{150};
+  // Allowed share of the current at which the BMS would cut off.
+  Permille cut_off_share{900};
   // Allowed at and beyond imbalance_stop.
   Permille imbalance_rest{100};
 };

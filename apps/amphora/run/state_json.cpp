@@ -126,6 +126,7 @@ std::string_view set_by(inverter::Reason reason) {
       return "configuration";
     case kUser:
       return "user";
+    case kBmsCutOff:
     case kBmsPublished:
     case kFault:
       return "bms";
