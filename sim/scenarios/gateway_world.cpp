@@ -562,7 +562,9 @@ void GatewayWorld::pump_node() {
   }
   const TimePoint at = local();
   for (int round = 0; round < kPumpRoundsMax; ++round) {
-    node_->handle_timeout(at);
+    if (node_->poll_timeout() <= at) {
+      node_->handle_timeout(at);
+    }
     transmit(at);
     deliver_events(at);
     if (node_->poll_timeout() > at) {
