@@ -98,8 +98,9 @@ void GatewayWorld::apply_bms_faults() {
   const bool is_broadcasting = has(FaultKind::kBmsBroadcast);
   (void)device_.set_register(kBroadcastPeriodRegister, is_broadcasting ? kBroadcastEach200Ms : 0);
   (void)device_.set_register(kBroadcastProtocolRegister, kBroadcastText);
+  update_device();
   device_.handle_timeout(now_);
-  agenda_.set(kBmsDevice, device_.poll_timeout());
+  pump_device();
 }
 
 void GatewayWorld::apply_pack_faults() {

@@ -235,7 +235,9 @@ void GatewayWorld::update_device() {
   if (plan_.bms != node::BmsKind::kTinybms) {
     return;
   }
+  constexpr std::uint16_t kCellCountRegister = 53;
   const std::size_t cell_count = pack_.cell_count();
+  (void)device_.set_register(kCellCountRegister, static_cast<std::uint16_t>(cell_count));
   for (std::size_t i = 0; i < cell_count; ++i) {
     device_.set_cell(i, pack_.cell_voltage(i));
   }
@@ -260,8 +262,9 @@ void GatewayWorld::update_device() {
     (void)device_.set_register(36, 0x0000);
     (void)device_.set_register(37, 0x7FC0);
   }
-  const std::size_t reported = has(FaultKind::kBmsCellCount) ? cell_count - 1 : cell_count;
-  (void)device_.set_register(53, static_cast<std::uint16_t>(reported));
+  if (has(FaultKind::kBmsCellCount)) {
+    (void)device_.set_register(kCellCountRegister, static_cast<std::uint16_t>(cell_count - 1));
+  }
 }
 
 void GatewayWorld::report_trips() {
@@ -282,7 +285,7 @@ void GatewayWorld::judge_rhythm() {
   const bool has_bus_fault = has(FaultKind::kCanErrors) || has(FaultKind::kCanGxErrors) ||
                              has(FaultKind::kCanBabble) || has(FaultKind::kGxAbsent) ||
                              has(FaultKind::kNodeCrash) || has(FaultKind::kHostStall);
-  const bool has_data = last_live_reply_ > TimePoint::min() && now_ - last_live_reply_ < kSendsAfterReply;
+  const bool has_data = last_good_reply_ > TimePoint::min() && now_ - last_good_reply_ < kSendsAfterReply;
   const bool has_inverter =
       last_keepalive_ > TimePoint::min() && now_ - last_keepalive_ < kSendsAfterKeepalive;
   const bool is_bus_good = bus_.state(kNodePort) == can::BusState::kActive;
@@ -319,11 +322,12 @@ void GatewayWorld::pump_device() {
 
 void GatewayWorld::note_device_write(std::uint32_t number, ByteSpan bytes) {
   WriteTruth& truth = write_truths_[number % kWriteTruthCount];
-  truth = WriteTruth{number, now_, false, false};
+  truth = WriteTruth{number, now_, false, false, false};
   if (const auto at = find_live_reply(bytes)) {
     truth.is_live = true;
     const std::uint16_t status = load<std::uint16_t>(bytes.data() + *at + kStatusOffset, Endian::kBig);
-    truth.forbids = is_lying() || status == static_cast<std::uint16_t>(tinybms::OnlineStatus::kFault);
+    truth.is_nonsense = is_lying();
+    truth.forbids = truth.is_nonsense || status == static_cast<std::uint16_t>(tinybms::OnlineStatus::kFault);
   }
 }
 
@@ -336,7 +340,7 @@ void GatewayWorld::deliver_to_node() {
     const WriteTruth& truth = write_truths_[piece->write_number % kWriteTruthCount];
     const bool is_whole = piece->is_last && piece->is_intact && truth.write_number == piece->write_number;
     if (is_whole && truth.is_live) {
-      last_live_reply_ = now_;
+      last_good_reply_ = truth.is_nonsense ? last_good_reply_ : now_;
       limits_checker_.handle_live_reply(now_, truth.sampled_at, truth.forbids);
     }
     node_->handle_serial_bytes(local(), piece->payload());
@@ -456,8 +460,9 @@ void GatewayWorld::note_battery_frame(const can::Frame& frame) {
     }
     oldest = std::min(oldest, battery_frames_at_[i].value_or(TimePoint::min()));
   }
-  if (oldest > TimePoint::min()) {
-    last_live_reply_ = now_;
+  if (oldest > battery_sampled_at_) {
+    battery_sampled_at_ = oldest;
+    last_good_reply_ = now_;
     limits_checker_.handle_live_reply(now_, oldest, false);
   }
 }
@@ -506,8 +511,9 @@ void GatewayWorld::boot() {
   restart_at_ = kNever;
   restart_delay_ = kRestartDelayMin;
   last_keepalive_ = TimePoint::min();
-  last_live_reply_ = TimePoint::min();
+  last_good_reply_ = TimePoint::min();
   battery_frames_at_ = {};
+  battery_sampled_at_ = TimePoint::min();
   last_allowing_.reset();
   limits_checker_.handle_node_started(now_);
   to_node_.clear();

@@ -94,6 +94,7 @@ class GatewayWorld {
     std::uint32_t write_number = 0;
     TimePoint sampled_at{};
     bool is_live = false;
+    bool is_nonsense = false;
     bool forbids = false;
   };
   static constexpr std::size_t kWriteTruthCount = 16;
@@ -188,13 +189,14 @@ class GatewayWorld {
   TimePoint restart_at_ = kNever;  // of a controller that is bus-off
   Duration restart_delay_{};
   TimePoint last_keepalive_ = TimePoint::min();
-  TimePoint last_live_reply_ = TimePoint::min();
+  TimePoint last_good_reply_ = TimePoint::min();
 
   LimitsChecker limits_checker_;
   RhythmChecker rhythm_checker_;
   MemoryChecker memory_checker_;
   std::array<WriteTruth, kWriteTruthCount> write_truths_{};
   std::array<std::optional<TimePoint>, kBatteryFrameCount> battery_frames_at_{};
+  TimePoint battery_sampled_at_ = TimePoint::min();  // the oldest of them
   std::uint64_t frames_taken_ = 0;  // from the node, since its boot
   std::uint64_t serial_taken_ = 0;
   std::uint64_t node_event_count_ = 0;
