@@ -156,7 +156,8 @@ void GatewayWorld::apply_node_faults() {
 }
 
 bool GatewayWorld::is_lying() const {
-  return has(FaultKind::kBmsWildCell) || has(FaultKind::kBmsNanVoltage) || has(FaultKind::kBmsCellCount);
+  return has(FaultKind::kBmsWildCell) || has(FaultKind::kBmsNanVoltage) || has(FaultKind::kBmsCellCount) ||
+         has(FaultKind::kBmsStatus);
 }
 
 }  // namespace amphora::sim

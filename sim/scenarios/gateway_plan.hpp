@@ -35,6 +35,7 @@ enum class FaultKind : std::uint8_t {
   kBmsWildCell,      // this cell reads 6.5 V
   kBmsNanVoltage,    // pack voltage reads NaN
   kBmsCellCount,     // reports one cell less
+  kBmsStatus,        // reports a status that does not exist
   kPackTrip,         // protection opens: the number of its ProtectionFault
   kPackFullCell,     // this cell is nearly full when the fault begins
   kPackEmptyCell,    // this cell is nearly empty when the fault begins

@@ -40,6 +40,12 @@ std::optional<std::size_t> find_live_reply(ByteSpan bytes) {
   return std::nullopt;
 }
 
+std::uint64_t hash_of(ByteSpan bytes) {
+  Digest digest;
+  digest.add(bytes);
+  return digest.value();
+}
+
 ProtectionConfig protection_of(const GatewayPlan&) {
   return ProtectionConfig{};
 }
@@ -202,7 +208,7 @@ void GatewayWorld::step_plant() {
   pack_.set_balancing(cells_to_balance());
   update_device();
   report_trips();
-  if (has(FaultKind::kBmsStuck) || is_lying()) {
+  if (has(FaultKind::kBmsStuck) || is_shown_lying_) {
     limits_checker_.handle_truth_hidden();
   } else {
     limits_checker_.handle_truth(
@@ -232,7 +238,8 @@ std::uint32_t GatewayWorld::cells_to_balance() const {
 
 void GatewayWorld::update_device() {
   using tinybms::OnlineStatus;
-  if (plan_.bms != node::BmsKind::kTinybms) {
+  // A frozen BMS goes on showing what it showed, also a lie.
+  if (plan_.bms != node::BmsKind::kTinybms || has(FaultKind::kBmsStuck)) {
     return;
   }
   constexpr std::uint16_t kCellCountRegister = 53;
@@ -255,12 +262,17 @@ void GatewayWorld::update_device() {
     status = OnlineStatus::kDischarging;
   }
   device_.set_status(status);
+  is_shown_lying_ = is_lying();
   if (const auto cell = parameter(FaultKind::kBmsWildCell)) {
     device_.set_cell(*cell % cell_count, Microvolts{6'500'000});
   }
   if (has(FaultKind::kBmsNanVoltage)) {
     (void)device_.set_register(36, 0x0000);
     (void)device_.set_register(37, 0x7FC0);
+  }
+  if (const auto word = parameter(FaultKind::kBmsStatus)) {
+    // Outside of the codes from 0x91 to 0x9B.
+    (void)device_.set_register(50, static_cast<std::uint16_t>(0x100U + *word));
   }
   if (has(FaultKind::kBmsCellCount)) {
     (void)device_.set_register(kCellCountRegister, static_cast<std::uint16_t>(cell_count - 1));
@@ -298,6 +310,8 @@ void GatewayWorld::deliver_to_bms() {
   while (const SerialWire::Piece* piece = to_bms_.poll_piece(now_)) {
     recorder_.add(now_, Channel::kSerialToBms, 0, piece->size, piece->payload());
     device_.handle_bytes(now_, piece->payload());
+    served_before_ = served_;
+    served_ = Served{now_, is_shown_lying_};
   }
   agenda_.set(kToBms, to_bms_.poll_timeout());
   pump_device();
@@ -311,8 +325,8 @@ void GatewayWorld::pump_device() {
       break;
     }
     const ByteSpan bytes = ByteSpan{buffer}.first(size);
-    const std::uint32_t number = to_node_.write(now_, bytes);
-    note_device_write(number, bytes);
+    (void)to_node_.write(now_, bytes);
+    note_device_write(bytes);
   }
   while (device_.poll_event()) {
   }
@@ -320,14 +334,52 @@ void GatewayWorld::pump_device() {
   agenda_.set(kBmsDevice, device_.poll_timeout());
 }
 
-void GatewayWorld::note_device_write(std::uint32_t number, ByteSpan bytes) {
-  WriteTruth& truth = write_truths_[number % kWriteTruthCount];
-  truth = WriteTruth{number, now_, false, false, false};
-  if (const auto at = find_live_reply(bytes)) {
-    truth.is_live = true;
-    const std::uint16_t status = load<std::uint16_t>(bytes.data() + *at + kStatusOffset, Endian::kBig);
-    truth.is_nonsense = is_lying();
+void GatewayWorld::note_device_write(ByteSpan bytes) {
+  while (const auto at = find_live_reply(bytes)) {
+    const ByteSpan reply = bytes.subspan(*at, kLiveReplySize);
+    const std::uint16_t status = load<std::uint16_t>(reply.data() + kStatusOffset, Endian::kBig);
+    ReplyTruth truth;
+    truth.hash = hash_of(reply);
+    // The first of two joined replies was held back since the request before.
+    const bool is_held = find_live_reply(bytes.subspan(*at + kLiveReplySize)).has_value();
+    const Served& served = is_held ? served_before_ : served_;
+    truth.sampled_at = served.at;
+    truth.is_nonsense = served.is_lying;
     truth.forbids = truth.is_nonsense || status == static_cast<std::uint16_t>(tinybms::OnlineStatus::kFault);
+    (void)reply_truths_.push_overwrite(truth);
+    bytes = bytes.subspan(*at + kLiveReplySize);
+  }
+}
+
+void GatewayWorld::note_heard_bytes(ByteSpan bytes) {
+  if (heard_size_ + bytes.size() > kHeardBytesMax) {
+    // Keep what may still be the beginning of a reply.
+    const std::size_t kept = std::min(heard_size_, kLiveReplySize);
+    std::copy_n(heard_.begin() + static_cast<std::ptrdiff_t>(heard_size_ - kept), kept, heard_.begin());
+    heard_size_ = kept;
+  }
+  std::copy(bytes.begin(), bytes.end(), heard_.begin() + static_cast<std::ptrdiff_t>(heard_size_));
+  heard_size_ += bytes.size();
+  ByteSpan rest = ByteSpan{heard_}.first(heard_size_);
+  while (const auto at = find_live_reply(rest)) {
+    note_live_reply(rest.subspan(*at, kLiveReplySize));
+    rest = rest.subspan(*at + kLiveReplySize);
+  }
+  if (rest.size() != heard_size_) {
+    std::copy(rest.begin(), rest.end(), heard_.begin());
+    heard_size_ = rest.size();
+  }
+}
+
+void GatewayWorld::note_live_reply(ByteSpan reply) {
+  const std::uint64_t hash = hash_of(reply);
+  for (std::size_t i = reply_truths_.size(); i-- > 0;) {
+    const ReplyTruth& truth = reply_truths_[i];
+    if (truth.hash == hash) {
+      last_good_reply_ = truth.is_nonsense ? last_good_reply_ : now_;
+      limits_checker_.handle_live_reply(now_, truth.sampled_at, truth.forbids);
+      return;
+    }
   }
 }
 
@@ -337,12 +389,7 @@ void GatewayWorld::deliver_to_node() {
     if (!is_running()) {
       continue;
     }
-    const WriteTruth& truth = write_truths_[piece->write_number % kWriteTruthCount];
-    const bool is_whole = piece->is_last && piece->is_intact && truth.write_number == piece->write_number;
-    if (is_whole && truth.is_live) {
-      last_good_reply_ = truth.is_nonsense ? last_good_reply_ : now_;
-      limits_checker_.handle_live_reply(now_, truth.sampled_at, truth.forbids);
-    }
+    note_heard_bytes(piece->payload());
     node_->handle_serial_bytes(local(), piece->payload());
   }
   agenda_.set(kToNode, to_node_.poll_timeout());
@@ -513,6 +560,7 @@ void GatewayWorld::boot() {
   last_keepalive_ = TimePoint::min();
   last_good_reply_ = TimePoint::min();
   battery_frames_at_ = {};
+  heard_size_ = 0;
   battery_sampled_at_ = TimePoint::min();
   last_allowing_.reset();
   limits_checker_.handle_node_started(now_);

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/base/ring.hpp"
 #include "core/node/bms_gateway/bms_gateway.hpp"
 #include "sim/checkers/limits_checker.hpp"
 #include "sim/checkers/memory_checker.hpp"
@@ -89,15 +90,22 @@ class GatewayWorld {
   static constexpr CanBus::Node kBabblerPort = 2;
   static constexpr CanBus::Node kBatteryPort = 1;
 
-  // What the BMS really said in one of its last writes.
-  struct WriteTruth {
-    std::uint32_t write_number = 0;
+  // A live reply that the BMS really sent. What reaches the node is matched against these by its
+  // bytes, so that neither damage on the line nor pieces nor joined replies blur what the node can know.
+  // Among equal replies the newest counts: what it says was still true then.
+  struct ReplyTruth {
+    std::uint64_t hash = 0;
     TimePoint sampled_at{};
-    bool is_live = false;
     bool is_nonsense = false;
     bool forbids = false;
   };
-  static constexpr std::size_t kWriteTruthCount = 16;
+  // When the BMS put a reply together, and whether what it showed then could be true.
+  struct Served {
+    TimePoint at{};
+    bool is_lying = false;
+  };
+  static constexpr std::size_t kReplyTruthCount = 32;
+  static constexpr std::size_t kHeardBytesMax = 1024;
   // Frames of a CAN battery without which nothing is known.
   static constexpr std::size_t kBatteryFrameCount = 4;
 
@@ -132,7 +140,9 @@ class GatewayWorld {
   void deliver_to_bms();
   void deliver_to_node();
   void pump_device();
-  void note_device_write(std::uint32_t number, ByteSpan bytes);
+  void note_device_write(ByteSpan bytes);
+  void note_heard_bytes(ByteSpan bytes);
+  void note_live_reply(ByteSpan reply);
   void pump_gx();
   void pump_bus();
   void handle_bus_delivery(const CanBus::Delivery& delivery);
@@ -194,10 +204,15 @@ class GatewayWorld {
   LimitsChecker limits_checker_;
   RhythmChecker rhythm_checker_;
   MemoryChecker memory_checker_;
-  std::array<WriteTruth, kWriteTruthCount> write_truths_{};
+  Ring<ReplyTruth, kReplyTruthCount> reply_truths_;  // the last ones
+  Served served_;
+  Served served_before_;
+  bool is_shown_lying_ = false;                       // the values that the BMS shows cannot be true
+  std::array<std::uint8_t, kHeardBytesMax> heard_{};  // by the node since the last live reply
+  std::size_t heard_size_ = 0;
   std::array<std::optional<TimePoint>, kBatteryFrameCount> battery_frames_at_{};
   TimePoint battery_sampled_at_ = TimePoint::min();  // the oldest of them
-  std::uint64_t frames_taken_ = 0;  // from the node, since its boot
+  std::uint64_t frames_taken_ = 0;                   // from the node, since its boot
   std::uint64_t serial_taken_ = 0;
   std::uint64_t node_event_count_ = 0;
   std::uint64_t boot_count_ = 0;

@@ -39,6 +39,7 @@ constexpr Strength kStrengths[] = {
     {0, 15},            // kBmsWildCell
     {0, 0},             // kBmsNanVoltage
     {0, 0},             // kBmsCellCount
+    {0, 255},           // kBmsStatus
     {0, 5},             // kPackTrip
     {0, 15},            // kPackFullCell
     {0, 15},            // kPackEmptyCell

@@ -76,6 +76,7 @@ void plan_pack_faults(GatewayPlan& plan, Rng& rng) {
   add_repeated(plan, rng, FaultKind::kBmsWildCell, minutes{15}, seconds{5}, seconds{60}, 3);
   add_repeated(plan, rng, FaultKind::kBmsNanVoltage, minutes{15}, seconds{5}, seconds{60});
   add_repeated(plan, rng, FaultKind::kBmsCellCount, minutes{15}, seconds{5}, seconds{60});
+  add_repeated(plan, rng, FaultKind::kBmsStatus, minutes{15}, seconds{5}, seconds{60});
   add_repeated(plan, rng, FaultKind::kBmsStuck, minutes{15}, seconds{5}, seconds{60});
   add_repeated(plan, rng, FaultKind::kPackFullCell, minutes{20}, seconds{1}, seconds{1}, 5);
   add_repeated(plan, rng, FaultKind::kPackEmptyCell, minutes{20}, seconds{1}, seconds{1}, 9);
