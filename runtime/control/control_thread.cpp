@@ -147,7 +147,7 @@ void ControlThread::Host::transmit(TimePoint now) {
 }
 
 void ControlThread::Host::note_limit_frame(TimePoint now, std::uint32_t id) {
-  if (id != can::Limits::kId) {
+  if (id != can::kLimitsId) {
     return;
   }
   if (last_limit_at_) {

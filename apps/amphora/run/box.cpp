@@ -138,13 +138,15 @@ void Box::start_mqtt() {
   }
   std::string password;
   if (!config().mqtt.password_file.empty()) {
-    const auto secret = config::read_secret_file(config().mqtt.password_file);
-    if (!secret.value) {
+    const auto secret = config::read_secret(config().mqtt.password_file);
+    if (!secret) {
       note(EventLevel::kError, "mqtt", "mqtt_password_unreadable",
-           "The MQTT password cannot be read: " + secret.error);
+           "The MQTT password cannot be read: " +
+               config::secret_file_fault(config().mqtt.password_file).value_or("the file cannot be opened") +
+               ".");
       return;
     }
-    password = *secret.value;
+    password = *secret;
   }
   mqtt_ = std::make_unique<MqttPublisher>(
       loop_, config(), std::move(password), store_.get(), stored_, [this](bool is_connected) {
@@ -339,7 +341,8 @@ void Box::update_hub(TimePoint now) {
   if (!web_) {
     return;
   }
-  for (auto& [name, group] : state_groups(now).items()) {
+  const Json groups = state_groups(now);
+  for (const auto& [name, group] : groups.items()) {
     web_->hub().update_group(name, group.dump());
   }
   web_->hub().tick(runtime::wall_now().unix_ms);

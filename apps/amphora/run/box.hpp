@@ -17,6 +17,7 @@
 #include "apps/amphora/run/metrics.hpp"
 #include "apps/amphora/run/mqtt_publisher.hpp"
 #include "apps/amphora/run/settings_store.hpp"
+#include "apps/amphora/run/state_json.hpp"
 #include "runtime/control/control_thread.hpp"
 #include "runtime/http/api.hpp"
 #include "runtime/http/web_server.hpp"
