@@ -4,7 +4,6 @@
 #
 #   tools/setup.sh          everything: build, tests, lint, the kernel for the micro-VM tests
 #   tools/setup.sh --demo   only what `make build` and `make demo` need
-#   tools/setup.sh --mcu    additionally the cross compilers and emulator of `make test-mcu` (about 900 MB)
 #   tools/setup.sh --list   prints the Debian packages of the chosen set and installs nothing
 #
 # A second call is silent and instant: a stamp under build/ holds the hash of this script, the lock file of the web
@@ -27,21 +26,18 @@ test_packages=(
   python3-can python3-msgpack python3-paho-mqtt
   qemu-system-x86 busybox-static cpio kmod systemd can-utils iw chromium
 )
-mcu_packages=(gcc-arm-none-eabi picolibc-arm-none-eabi libstdc++-arm-none-eabi-dev qemu-system-arm)
 
 set_name=all
 list_only=no
 for argument in "$@"; do
   case $argument in
     --demo) set_name=demo ;;
-    --mcu) set_name=mcu ;;
     --list) list_only=yes ;;
-    *) echo "setup: unknown argument '$argument'; allowed: --demo, --mcu, --list" >&2; exit 2 ;;
+    *) echo "setup: unknown argument '$argument'; allowed: --demo, --list" >&2; exit 2 ;;
   esac
 done
 packages=("${demo_packages[@]}")
 [[ $set_name == demo ]] || packages+=("${test_packages[@]}")
-[[ $set_name == mcu ]] && packages+=("${mcu_packages[@]}")
 
 # The web application's build needs a newer Node.js than Debian 12 has. A node in PATH that is new enough is used as it is;
 # otherwise Debian's is installed, and with its npm a current one into build/node, which the Makefile puts first in PATH.
@@ -65,8 +61,7 @@ inputs=(tools/setup.sh)
 for file in web/package-lock.json tests/vm/prepare.sh; do [[ -f $file ]] && inputs+=("$file"); done
 key=$(sha256sum "${inputs[@]}" | sha256sum | cut -d' ' -f1)
 web_is_ready() { [[ ! -f web/package-lock.json || -f web/node_modules/.package-lock.json ]] && [[ $needs_node == no ]]; }
-for done_name in "$set_name" all mcu; do
-  [[ $done_name == all && $set_name == mcu ]] && continue
+for done_name in "$set_name" all; do
   if [[ -f build/setup-$done_name.stamp && $(<"build/setup-$done_name.stamp") == "$key" ]] && web_is_ready; then
     exit 0
   fi
