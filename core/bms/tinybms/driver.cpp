@@ -501,7 +501,21 @@ void Driver::take_settings(TimePoint now) {
   } else {
     ++statistics_.implausible_values;
   }
+  take_cut_offs(now);
   set_due(Job::kSettings, now + config_.settings_interval);
+}
+
+// 317 and 318 are whole amperes. A value out of its range says nothing that could be relied on.
+void Driver::take_cut_offs(TimePoint now) {
+  const auto current = [this](std::uint16_t number) -> std::optional<Milliamps> {
+    const auto value = settings_.value(number);
+    if (!value || !is_valid(*find_register(number), value->value)) {
+      return std::nullopt;
+    }
+    return Milliamps{value->value * 1000};
+  };
+  snapshot_.cut_offs =
+      Sampled<battery::CutOffs>{{current(reg::kChargeOverCurrent), current(reg::kDischargeOverCurrent)}, now};
 }
 
 void Driver::take_version(TimePoint now) {

@@ -164,6 +164,7 @@ class Driver {
   const bms::Statistics& statistics() const { return statistics_; }
   const SettingsImage& settings() const { return settings_; }
   bool is_connected() const { return liveness_.is_connected(); }
+  const liveness::Liveness& liveness() const { return liveness_; }
   bool is_writing() const { return write_.state != WriteState::kIdle; }
   // The event list as last read; empty before.
   const std::optional<EventList>& event_list() const { return event_list_; }
@@ -228,6 +229,7 @@ class Driver {
   void handle_events(TimePoint now, const Reply& reply);
   void take_live(TimePoint now);
   void take_settings(TimePoint now);
+  void take_cut_offs(TimePoint now);
   void take_version(TimePoint now);
   void take_statistics(TimePoint now);
   void update_alarms(TimePoint now);

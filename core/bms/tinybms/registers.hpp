@@ -130,6 +130,7 @@ inline constexpr std::uint16_t kSeriesCells = 307;
 inline constexpr std::uint16_t kOverVoltage = 315;
 inline constexpr std::uint16_t kUnderVoltage = 316;
 inline constexpr std::uint16_t kDischargeOverCurrent = 317;
+inline constexpr std::uint16_t kChargeOverCurrent = 318;
 inline constexpr std::uint16_t kSetSoh = 323;
 inline constexpr std::uint16_t kSetSoc = 328;
 inline constexpr std::uint16_t kBroadcastPeriod = 342;
