@@ -709,7 +709,8 @@ std::optional<can::Frame> Output::take_frame(TimePoint now) {
 }
 
 std::optional<can::Frame> Output::encode_slot(TimePoint now, std::uint32_t id) const {
-  if (is_measured(id) && !decision_.is_plausible()) {
+  // Plausibility is judged on complete and fresh data only, so a single stale value hides the others too.
+  if (is_measured(id) && !decision_.is_trusted()) {
     return std::nullopt;
   }
   const Sources sources{now, snapshot_, profile_, config_, decision_};

@@ -10,7 +10,8 @@
 //   0x351 limits                            every limits_period, and at once when a current falls to zero
 //   0x355 0x356 0x35A                       each once in control_period, evenly spread
 //   0x35E 0x35F 0x370-0x379 0x380-0x382     each once in information_period, evenly spread
-// A frame whose value is unknown or too old is left out for that round and counted.
+// A frame whose value is unknown or too old is left out for that round and counted; measured values are left
+// out altogether while the data is not trusted.
 //
 // Phases, the first that applies:
 //   bus_down         the bus is off or absent: nothing is sent. Afterwards limits come first.
