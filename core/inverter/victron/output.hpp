@@ -47,6 +47,7 @@
 #include "core/can/frame.hpp"
 #include "core/inverter/alarms.hpp"
 #include "core/inverter/charge_limits.hpp"
+#include "core/inverter/victron/messages.hpp"
 #include "core/liveness/liveness.hpp"
 
 namespace amphora::victron {
@@ -61,7 +62,8 @@ inline constexpr Duration kSlowPeriodMax = std::chrono::seconds{10};
 // Two limits frames that announce a fall to zero out of turn are at least this far apart.
 inline constexpr Duration kUrgentSpacing = std::chrono::seconds{1};
 
-struct OutputConfig {
+// The fields of IdentityConfig are among these.
+struct OutputConfig : IdentityConfig {
   inverter::LimitConfig limits;
   inverter::AlarmConfig alarms;
 
@@ -75,17 +77,6 @@ struct OutputConfig {
   Duration retry_period = std::chrono::seconds{30};
   std::uint8_t retry_frames = 5;
   Duration bms_silent_hold = std::chrono::seconds{60};
-  // Values that only inform (SOH, energy counters) are sent up to this age.
-  Duration slow_age_max = std::chrono::seconds{60};
-
-  // "PYLON", "BYD" and some others would select rules that a GX keeps for those vendors' packs.
-  can::Text8 manufacturer{"AMPHORA"};
-  FixedText<16> name{"Amphora battery"};
-  can::Text8 family;     // empty: the chemistry
-  FixedText<16> serial;  // empty: as the BMS reports it, left out if it does not
-  std::uint16_t model = 0;
-  can::Info::Version firmware{0, 1};
-  std::uint16_t hardware = 0;
 };
 
 enum class Phase : std::uint8_t {
@@ -205,7 +196,6 @@ class Output {
   void add_event(TimePoint now, OutputEvent::Kind kind, std::uint32_t detail = 0);
   bool has_rate_left(TimePoint now) const;
   std::optional<can::Frame> take_frame(TimePoint now);
-  std::optional<can::Frame> encode_slot(TimePoint now, std::uint32_t id) const;
   void count_sent(TimePoint now, const can::Frame& frame);
 
   OutputConfig config_;
