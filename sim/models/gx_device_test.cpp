@@ -200,7 +200,9 @@ struct ContractAdapter {
   }
 };
 
-TEST(GxDevice, KeepsTheContractOfMachines) { contract::check_machine_contract<ContractAdapter>(); }
+TEST(GxDevice, KeepsTheContractOfMachines) {
+  contract::check_machine_contract<ContractAdapter>();
+}
 
 }  // namespace
 }  // namespace amphora::sim

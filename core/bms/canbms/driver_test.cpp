@@ -113,18 +113,18 @@ TEST(CanBms, ImplausibleValuesAreCountedAndNotTaken) {
   (void)drain(driver);
   const battery::Snapshot before = driver.snapshot();
   const can::Frame bad[] = {
-      frame(0x355, {101, 0, 100, 0}),                           // SOC
-      frame(0x355, {50, 0, 0xFF, 0xFF}),                        // SOH, while SOC is taken
-      frame(0x356, {0, 0, 0, 0, 0, 0}),                         // no battery has 0 V
-      frame(0x356, {0xFF, 0xFF, 0, 0, 0, 0}),                   // nor a negative voltage
-      frame(0x356, {0x61, 0x14, 0, 0, 0xE3, 0x04}),             // 125.1 degrees
-      frame(0x356, {0x61, 0x14, 0, 0, 0x6F, 0xFE}),             // -40.1 degrees
-      frame(0x373, {0xF3, 0x01, 0xC2, 0x0C, 0x27, 1, 0x28, 1}),  // 499 mV
-      frame(0x373, {0xB9, 0x0C, 0x89, 0x13, 0x27, 1, 0x28, 1}),  // 5001 mV
-      frame(0x373, {0xC2, 0x0C, 0xB9, 0x0C, 0x27, 1, 0x28, 1}),  // lowest above highest
+      frame(0x355, {101, 0}),                                    // SOC
+      frame(0x355, {50, 0, 0xFF, 0xFF}),                         // SOH, while SOC is taken
+      frame(0x356, {0, 0}),                                      // no battery has 0 V
+      frame(0x356, {0xFF, 0xFF}),                                // nor a negative voltage
+      frame(0x356, {0x61, 0x14, 0, 0, 0xE3, 0x04}),              // 125.1 degrees
+      frame(0x356, {0x61, 0x14, 0, 0, 0x6F, 0xFE}),              // -40.1 degrees
+      frame(0x373, {0xF3, 0x01, 0xC2, 0x0C}),                    // 499 mV
+      frame(0x373, {0xB9, 0x0C, 0x89, 0x13}),                    // 5001 mV
+      frame(0x373, {0xC2, 0x0C, 0xB9, 0x0C}),                    // lowest above highest
       frame(0x373, {0xB9, 0x0C, 0xC2, 0x0C, 0x28, 1, 0x27, 1}),  // likewise, temperature
       frame(0x373, {0xB9, 0x0C, 0xC2, 0x0C, 0xE8, 0, 0x27, 1}),  // -41 degrees
-      frame(0x35E, {1, 2, 3}),                                  // not text
+      frame(0x35E, {1, 2, 3}),                                   // not text
       frame(0x370, {0x80}),
       frame(0x380, {0x80}),
       frame(0x382, {0x80}),
@@ -337,7 +337,9 @@ struct ContractAdapter {
   }
 };
 
-TEST(CanBms, KeepsTheContractOfMachines) { contract::check_machine_contract<ContractAdapter>(); }
+TEST(CanBms, KeepsTheContractOfMachines) {
+  contract::check_machine_contract<ContractAdapter>();
+}
 
 }  // namespace
 }  // namespace amphora::canbms

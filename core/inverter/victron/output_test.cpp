@@ -379,6 +379,22 @@ TEST(VictronOutput, ImplausibleValuesMeanZeroAndAreNotShown) {
   EXPECT_TRUE(bench.has_event(Kind::kPlausible));
 }
 
+// Found by the fuzzer: checks do not run while a value is stale, and an impossible number of cells was used.
+TEST(VictronOutput, AnImpossibleNumberOfCellsBesideAStaleValue) {
+  Bench bench = running();
+  bench.change = [](Snapshot& s, TimePoint at) {
+    s.cells->value.count = 0xFFFF;
+    s.voltage->at = at - 6s;
+  };
+  bench.run(1s);
+  bench.forget();
+  bench.run(3s);
+  EXPECT_EQ(bench.output.phase(), Phase::kBmsStale);
+  EXPECT_TRUE(is_zero(bench.limits()));
+  EXPECT_TRUE(bench.of(can::kCellMinNameId).empty());
+  EXPECT_TRUE(bench.of(can::kCellExtremesId).empty());
+}
+
 TEST(VictronOutput, AFaultIsZeroInTheVeryNextFrame) {
   Bench bench = running();
   Snapshot snapshot = sample_snapshot(bench.now);
