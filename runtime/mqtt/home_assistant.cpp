@@ -1,180 +1,159 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/mqtt/home_assistant.hpp"
 
+#include <fmt/format.h>
+
+#include <array>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "runtime/mqtt/mqtt_client.hpp"
 
 namespace amphora::runtime {
-
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// One entity. Values come from the JSON of <base>/<site>/battery/state.
-struct Entity {
-  const char* key;  // part of its identity: never changed
-  const char* platform;
-  const char* name;
-  const char* device_class;  // null: none
-  const char* state_class;
-  const char* unit;
-  int precision;  // -1: not given
-  const char* value_template;
-  bool is_diagnostic;
-  bool expires;
+// One sensor of the battery's state message. Energies never expire: a gap in a meter is no fault.
+struct Sensor {
+  std::string_view key;  // member of battery/state, and part of the unique id
+  std::string_view name;
+  std::string_view device_class;  // empty: none
+  std::string_view unit;          // empty: none
+  std::string_view state_class;   // empty: none
+  bool is_diagnostic = false;
+  int precision = -1;
 };
 
-constexpr const char* kMeasurement = "measurement";
-constexpr const char* kTotal = "total_increasing";
-
-// A template renders nothing for a value that is not known, so that the entity becomes unknown and never
-// zero.
-#define AMPHORA_VALUE(field) "{{ value_json." field " if value_json." field " is defined else None }}"
-#define AMPHORA_LIST(field) \
-  "{{ ('ON' if value_json." field " | count > 0 else 'OFF') if value_json." field " is defined else None }}"
-constexpr Entity kEntities[] = {
-    {"soc", "sensor", "State of charge", "battery", kMeasurement, "%", 1, AMPHORA_VALUE("soc_percent"), false,
-     true},
-    {"soh", "sensor", "State of health", nullptr, kMeasurement, "%", 1, AMPHORA_VALUE("soh_percent"), true,
-     true},
-    {"power", "sensor", "Power", "power", kMeasurement, "W", 0, AMPHORA_VALUE("power_discharge_w"), false,
-     true},
-    {"voltage", "sensor", "Voltage", "voltage", kMeasurement, "V", 2, AMPHORA_VALUE("voltage_v"), false,
-     true},
-    {"current", "sensor", "Current", "current", kMeasurement, "A", 1, AMPHORA_VALUE("current_a"), false,
-     true},
-    {"temperature", "sensor", "Temperature", "temperature", kMeasurement, "°C", 1,
-     AMPHORA_VALUE("temperature_c"), false, true},
-    {"energy_in", "sensor", "Energy charged", "energy", kTotal, "kWh", 2, AMPHORA_VALUE("energy_in_kwh"),
-     false, false},
-    {"energy_out", "sensor", "Energy discharged", "energy", kTotal, "kWh", 2, AMPHORA_VALUE("energy_out_kwh"),
-     false, false},
-    {"stored", "sensor", "Stored energy", "energy_storage", kMeasurement, "kWh", 2,
-     AMPHORA_VALUE("stored_kwh"), false, true},
-    {"cell_min", "sensor", "Lowest cell", "voltage", kMeasurement, "mV", 0, AMPHORA_VALUE("cell_min_mv"),
-     true, true},
-    {"cell_max", "sensor", "Highest cell", "voltage", kMeasurement, "mV", 0, AMPHORA_VALUE("cell_max_mv"),
-     true, true},
-    {"cell_delta", "sensor", "Cell spread", "voltage", kMeasurement, "mV", 0, AMPHORA_VALUE("cell_delta_mv"),
-     true, true},
-    {"charge_limit", "sensor", "Charge current limit", "current", kMeasurement, "A", 1,
-     AMPHORA_VALUE("ccl_a"), true, true},
-    {"discharge_limit", "sensor", "Discharge current limit", "current", kMeasurement, "A", 1,
-     AMPHORA_VALUE("dcl_a"), true, true},
-    {"activity", "sensor", "Activity", "enum", nullptr, nullptr, -1, AMPHORA_VALUE("activity"), false, true},
-    {"inverter", "sensor", "Inverter", nullptr, nullptr, nullptr, -1, AMPHORA_VALUE("inverter"), true, true},
-    {"alarm", "binary_sensor", "Alarm", "problem", nullptr, nullptr, -1, AMPHORA_LIST("alarms"), false, true},
-    {"warning", "binary_sensor", "Warning", "problem", nullptr, nullptr, -1, AMPHORA_LIST("warnings"), true,
-     true},
-    {"charging", "binary_sensor", "Charging", "battery_charging", nullptr, nullptr, -1,
-     "{{ ('ON' if value_json.power_w > 20 else 'OFF') if value_json.power_w is defined else None }}", false,
-     true},
+constexpr std::array kSensors{
+    Sensor{"soc_percent", "State of charge", "battery", "%", "measurement", false, 1},
+    Sensor{"power_discharge_w", "Power", "power", "W", "measurement"},
+    Sensor{"voltage_v", "Voltage", "voltage", "V", "measurement", false, 2},
+    Sensor{"current_a", "Current", "current", "A", "measurement", false, 1},
+    Sensor{"stored_kwh", "Stored energy", "energy_storage", "kWh", "measurement", false, 2},
+    Sensor{"energy_in_kwh", "Energy charged", "energy", "kWh", "total_increasing", false, 2},
+    Sensor{"energy_out_kwh", "Energy discharged", "energy", "kWh", "total_increasing", false, 2},
+    Sensor{"temperature_c", "Temperature", "temperature", "°C", "measurement", false, 1},
+    Sensor{"soh_percent", "State of health", "", "%", "measurement", true, 1},
+    Sensor{"cell_min_mv", "Lowest cell", "voltage", "mV", "measurement", true, 0},
+    Sensor{"cell_max_mv", "Highest cell", "voltage", "mV", "measurement", true, 0},
+    Sensor{"cell_delta_mv", "Cell spread", "voltage", "mV", "measurement", true, 0},
+    Sensor{"ccl_a", "Charge current limit", "current", "A", "measurement", true, 1},
+    Sensor{"dcl_a", "Discharge current limit", "current", "A", "measurement", true, 1},
+    Sensor{"cvl_v", "Charge voltage limit", "voltage", "V", "measurement", true, 1},
+    Sensor{"activity", "Activity", "", "", "", true},
+    Sensor{"inverter", "Inverter link", "", "", "", true},
 };
-#undef AMPHORA_VALUE
-#undef AMPHORA_LIST
 
-std::string identity_of(const HomeAssistantDevice& device) {
+std::string object_id(const HomeAssistantDevice& device) {
   return "amphora_" + device.site + "_battery";
 }
 
-Json entity_json(const Entity& entity, const HomeAssistantDevice& device) {
-  Json json{{"p", entity.platform},
-            {"uniq_id", identity_of(device) + "_" + entity.key},
-            {"def_ent_id", std::string{entity.platform} + "." + identity_of(device) + "_" + entity.key},
-            {"name", entity.name}};
-  const auto add = [&json](const char* key, const char* value) {
-    if (value != nullptr) {
-      json[key] = value;
-    }
-  };
-  add("dev_cla", entity.device_class);
-  add("stat_cla", entity.state_class);
-  add("unit_of_meas", entity.unit);
-  if (entity.precision >= 0) {
-    json["sug_dsp_prc"] = entity.precision;
+void put(Json& json, const char* key, const std::string& text) {
+  if (!text.empty()) {
+    json[key] = text;
   }
-  if (std::string_view{entity.key} == "activity") {
-    json["ops"] = {"idle", "charging", "fully_charged", "discharging", "regeneration", "fault"};
-  }
-  if (entity.is_diagnostic) {
-    json["ent_cat"] = "diagnostic";
-  }
-  json["val_tpl"] = entity.value_template;
-  if (entity.expires) {
-    json["exp_aft"] = device.expire_after_s;
-  }
-  json["qos"] = 0;
-  return json;
-}
-
-Json cell_json(std::size_t index, const std::string& cells_topic, const HomeAssistantDevice& device) {
-  const std::string number = std::to_string(index + 1);
-  const std::string at = std::to_string(index);
-  return Json{{"p", "sensor"},
-              {"uniq_id", identity_of(device) + "_cell_" + number},
-              {"def_ent_id", "sensor." + identity_of(device) + "_cell_" + number},
-              {"name", "Cell " + number},
-              {"dev_cla", "voltage"},
-              {"stat_cla", kMeasurement},
-              {"unit_of_meas", "mV"},
-              {"ent_cat", "diagnostic"},
-              {"stat_t", cells_topic},
-              {"val_tpl", "{{ value_json.mv[" + at + "] if value_json.mv | count > " + at + " else None }}"},
-              {"exp_aft", device.expire_after_s},
-              {"qos", 0}};
 }
 
 Json device_json(const HomeAssistantDevice& device) {
-  Json json{{"ids", Json::array({identity_of(device)})}, {"name", device.name}};
-  const std::pair<const char*, const std::string*> optional[] = {
-      {"mf", &device.manufacturer}, {"mdl", &device.model},   {"sn", &device.serial},
-      {"hw", &device.hardware},     {"sw", &device.software}, {"cu", &device.configuration_url}};
-  for (const auto& [key, value] : optional) {
-    if (!value->empty()) {
-      json[key] = *value;
-    }
+  Json json{{"ids", Json::array({object_id(device)})}, {"name", device.name}};
+  put(json, "mf", device.manufacturer);
+  put(json, "mdl", device.model);
+  put(json, "sn", device.serial);
+  put(json, "hw", device.hardware);
+  put(json, "sw", device.software);
+  put(json, "cu", device.configuration_url);
+  return json;
+}
+
+// A value that is absent from the message renders as 'None', which Home Assistant takes for unknown, never
+// for zero.
+std::string member_template(std::string_view member) {
+  return fmt::format("{{{{ value_json.{} | default(None) }}}}", member);
+}
+
+Json sensor_json(const HomeAssistantDevice& device, const Sensor& sensor) {
+  Json json{{"p", "sensor"},
+            {"uniq_id", fmt::format("{}_{}", object_id(device), sensor.key)},
+            {"name", sensor.name},
+            {"val_tpl", member_template(sensor.key)}};
+  put(json, "dev_cla", std::string{sensor.device_class});
+  put(json, "unit_of_meas", std::string{sensor.unit});
+  put(json, "stat_cla", std::string{sensor.state_class});
+  if (sensor.precision >= 0) {
+    json["sug_dsp_prc"] = sensor.precision;
+  }
+  if (sensor.is_diagnostic) {
+    json["ent_cat"] = "diagnostic";
+  }
+  if (sensor.state_class != "total_increasing") {
+    json["exp_aft"] = device.expire_after_s;
   }
   return json;
+}
+
+Json binary_sensor_json(const HomeAssistantDevice& device, std::string_view key, std::string_view name,
+                        std::string_view device_class, std::string_view condition) {
+  return {{"p", "binary_sensor"},
+          {"uniq_id", fmt::format("{}_{}", object_id(device), key)},
+          {"name", name},
+          {"dev_cla", device_class},
+          {"val_tpl", fmt::format("{{{{ 'ON' if {} else 'OFF' }}}}", condition)},
+          {"exp_aft", device.expire_after_s}};
+}
+
+Json components_json(const HomeAssistantDevice& device) {
+  Json components;
+  for (const Sensor& sensor : kSensors) {
+    components[std::string{sensor.key}] = sensor_json(device, sensor);
+  }
+  components["alarm"] =
+      binary_sensor_json(device, "alarm", "Alarm", "problem", "value_json.alarms | count > 0");
+  components["charging"] = binary_sensor_json(device, "charging", "Charging", "battery_charging",
+                                              "value_json.activity == 'charging'");
+  for (std::size_t i = 0; i < device.cell_count; ++i) {
+    Json cell = sensor_json(device, Sensor{"cell", "Cell", "voltage", "mV", "measurement", true, 0});
+    cell["uniq_id"] = fmt::format("{}_cell_{}", object_id(device), i + 1);
+    cell["name"] = fmt::format("Cell {}", i + 1);
+    cell["stat_t"] = fmt::format("{}/{}/battery/cells", device.base, device.site);
+    cell["val_tpl"] = fmt::format("{{{{ value_json.mv[{}] | default(None) }}}}", i);
+    cell["en"] = false;  // there if somebody wants it, without filling every dashboard
+    components[fmt::format("cell_{}", i + 1)] = std::move(cell);
+  }
+  return components;
+}
+
+bool has_valid_topics(const HomeAssistantDevice& device) {
+  return is_topic_level(device.site) && is_topic_level(device.discovery_prefix) &&
+         is_publish_topic(device.base);
 }
 
 }  // namespace
 
 std::optional<std::string> discovery_topic(const HomeAssistantDevice& device) {
-  if (!is_topic_level(device.discovery_prefix) || !is_topic_level(device.site)) {
+  if (!has_valid_topics(device)) {
     return std::nullopt;
   }
-  return make_topic({device.discovery_prefix, "device", identity_of(device), "config"});
+  return device.discovery_prefix + "/device/" + object_id(device) + "/config";
 }
 
 std::optional<std::string> discovery_payload(const HomeAssistantDevice& device) {
-  const auto status = make_topic({device.base, device.site, "status"});
-  const auto battery = make_topic({device.base, device.site, "battery", "status"});
-  const auto state = make_topic({device.base, device.site, "battery", "state"});
-  const auto cells = make_topic({device.base, device.site, "battery", "cells"});
-  if (!discovery_topic(device) || !status || !battery || !state || !cells) {
+  if (!has_valid_topics(device)) {
     return std::nullopt;
   }
-  Json components = Json::object();
-  for (const Entity& entity : kEntities) {
-    components[entity.key] = entity_json(entity, device);
-  }
-  for (std::size_t i = 0; i < device.cell_count; ++i) {
-    components["cell_" + std::to_string(i + 1)] = cell_json(i, *cells, device);
-  }
-  const Json root{{"dev", device_json(device)},
-                  {"o", {{"name", "amphora"}, {"sw", device.program_version}}},
-                  {"avty", Json::array({{{"t", *status}}, {{"t", *battery}}})},
-                  {"avty_mode", "all"},
-                  {"stat_t", *state},
-                  {"cmps", std::move(components)}};
-  return root.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string prefix = device.base + "/" + device.site;
+  Json json{{"dev", device_json(device)},
+            {"o", {{"name", "amphora"}, {"sw", device.program_version}}},
+            {"avty", Json::array({Json{{"t", prefix + "/status"}}, Json{{"t", prefix + "/battery/status"}}})},
+            {"avty_mode", "all"},
+            {"stat_t", prefix + "/battery/state"},
+            {"cmps", components_json(device)}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 void DiscoveryAnnouncer::handle_home_assistant_status(TimePoint now, std::string_view payload) {
   if (payload == "online") {
-    // All devices of a house hear this at once; a random pause keeps them from answering at once.
-    at_ = now + std::chrono::milliseconds{rng_.between(1000, 10'000)};
+    at_ = earliest(at_, now + std::chrono::milliseconds{rng_.between(1000, 10'000)});
   }
 }
 

@@ -1,609 +1,516 @@
 // SPDX-License-Identifier: Apache-2.0
+// The client's thread: connects with back-off, moves messages between the outbox and libmosquitto, waits for
+// the socket or for a new message. Every connection gets a fresh libmosquitto state, so that what is sent
+// again after a loss is decided by the outbox alone, in its order.
 #include "runtime/mqtt/mqtt_client.hpp"
 
 #include <mosquitto.h>
-#include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
-#include <cerrno>
-#include <deque>
-#include <map>
+#include <array>
+#include <cstring>
 #include <mutex>
-#include <system_error>
 #include <thread>
+#include <utility>
 
-#include "core/base/assert.hpp"
 #include "core/base/rng.hpp"
 #include "runtime/loop/loop.hpp"
+#include "runtime/mqtt/outbox.hpp"
 
 namespace amphora::runtime {
-
 namespace {
 
-constexpr int kProbeTimeoutMs = 5000;  // for a TCP connection to a broker that is not on this machine
-constexpr int kPollMsMax = 500;        // keep-alive and time-outs of the library are looked at this often
-constexpr int kGoodbyeMs = 1000;       // for "offline" to leave at the end
+constexpr Duration kConnackPatience = std::chrono::seconds{10};
+constexpr Duration kFarewellPatience = std::chrono::milliseconds{800};
+constexpr int kPollMilliseconds = 500;  // libmosquitto's keep-alive needs a turn now and then
+// The whole certificate store of Debian; used with TLS when no file is named.
+constexpr const char* kSystemCertificates = "/etc/ssl/certs";
 
-void start_library() {
-  static const int code = mosquitto_lib_init();
-  AMPHORA_ASSERT(code == MOSQ_ERR_SUCCESS);
+void initialise_library() {
+  static const int once = mosquitto_lib_init();
+  (void)once;
 }
 
-// A message of the two kept queues.
-struct Kept {
-  std::uint64_t sequence = 0;
-  std::string topic;
-  std::string payload;
-  int message_id = 0;  // 0: not sent on this connection
-};
+std::string error_text(int code) {
+  return code == MOSQ_ERR_ERRNO ? std::strerror(errno) : mosquitto_strerror(code);
+}
 
-// In order; the front leaves on its acknowledgement. Sent ones are at the front.
-class KeptQueue {
- public:
-  explicit KeptQueue(std::size_t capacity) : capacity_{std::max<std::size_t>(capacity, 1)} {}
-  // The sequence that had to go, if any.
-  std::optional<std::uint64_t> push(Kept message) {
-    std::optional<std::uint64_t> dropped;
-    if (messages_.size() >= capacity_) {
-      dropped = messages_.front().sequence;
-      sent_ -= messages_.front().message_id != 0 ? 1 : 0;
-      messages_.pop_front();
-    }
-    messages_.push_back(std::move(message));
-    return dropped;
-  }
-  Kept* next_to_send() { return sent_ < messages_.size() ? &messages_[sent_] : nullptr; }
-  void note_sent(int message_id) { messages_[sent_++].message_id = message_id; }
-  std::size_t sent() const { return sent_; }
-  std::size_t size() const { return messages_.size(); }
-  void forget_sent() {
-    for (Kept& message : messages_) {
-      message.message_id = 0;
-    }
-    sent_ = 0;
-  }
-  // The sequence that was acknowledged.
-  std::optional<std::uint64_t> acknowledge(int message_id) {
-    for (std::size_t i = 0; i < sent_; ++i) {
-      if (messages_[i].message_id == message_id) {
-        const std::uint64_t sequence = messages_[i].sequence;
-        messages_.erase(messages_.begin() + static_cast<std::ptrdiff_t>(i));
-        --sent_;
-        return sequence;
-      }
-    }
-    return std::nullopt;
-  }
+bool is_loopback_host(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
 
- private:
-  std::size_t capacity_;
-  std::deque<Kept> messages_;
-  std::size_t sent_ = 0;
-};
-
-struct StateSlot {
-  std::string payload;
-  bool retain = false;
-  bool is_waiting = false;
-};
+OutboxLimits limits_of(const MqttOptions& options) {
+  return {options.state_topic_capacity, options.event_capacity, options.reading_capacity,
+          options.inflight_max};
+}
 
 }  // namespace
 
+std::optional<std::string> check_mqtt_options(const MqttOptions& options) {
+  if (options.host.empty() || options.port == 0) {
+    return "mqtt: host and port are needed";
+  }
+  if (!options.tls && !options.allow_plain && !is_loopback_host(options.host)) {
+    return "mqtt.tls: the broker " + options.host +
+           " is another machine, so the connection must be encrypted; set tls = true (or allow_plain = true "
+           "in a network "
+           "that nobody else can reach)";
+  }
+  if (options.certificate_file.empty() != options.key_file.empty()) {
+    return "mqtt: certificate_file and key_file belong together";
+  }
+  if (!options.status_topic.empty() && !is_publish_topic(options.status_topic)) {
+    return "mqtt.base: '" + options.status_topic + "' is not a topic to publish to";
+  }
+  if (options.reading_capacity == 0 || options.event_capacity == 0 || options.inflight_max == 0) {
+    return "mqtt: queue capacities must not be zero";
+  }
+  return std::nullopt;
+}
+
 class MqttClient::State {
  public:
-  State(MqttOptions options, MqttHandlers handlers, ReadingStore* store, std::vector<StoredReading> waiting)
-      : options_{std::move(options)},
-        handlers_{std::move(handlers)},
-        store_{store},
-        rng_{options_.jitter_seed},
-        readings_{options_.reading_capacity},
-        events_{options_.event_capacity},
-        reconnect_after_{options_.reconnect_after_min},
-        wake_fd_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)} {
-    start_library();
-    AMPHORA_ASSERT(wake_fd_ >= 0);
-    for (StoredReading& reading : waiting) {
-      push_reading({reading.sequence, std::move(reading.topic), std::move(reading.payload), 0});
-    }
-  }
+  State(MqttOptions options, MqttHandlers handlers, ReadingStore* store, std::vector<StoredReading> waiting);
+  ~State();
 
-  ~State() {
-    if (thread_.joinable()) {
-      is_stopping_ = true;
-      wake();
-      thread_.join();
-    }
-    ::close(wake_fd_);
-  }
-
-  void start() {
-    thread_ = std::thread{[this] { run(); }};
-  }
-
-  bool publish_state(std::string topic, std::string payload, bool retain) {
-    const std::lock_guard lock{mutex_};
-    if (!is_publish_topic(topic)) {
-      ++status_.refused_topics;
-      return false;
-    }
-    const auto found = states_.find(topic);
-    if (found == states_.end() && states_.size() >= options_.state_topic_capacity) {
-      ++status_.refused_topics;
-      return false;
-    }
-    StateSlot& slot = found == states_.end() ? states_[topic] : found->second;
-    status_.replaced_states += slot.is_waiting ? 1 : 0;
-    slot = {std::move(payload), retain, true};
-    has_states_ = true;
-    wake();
-    return true;
-  }
-
-  void forget_state(const std::string& topic) {
-    const std::lock_guard lock{mutex_};
-    states_.erase(topic);
-  }
-
-  bool publish_reading(std::uint64_t sequence, std::string topic, std::string payload) {
-    const std::lock_guard lock{mutex_};
-    if (!is_publish_topic(topic)) {
-      ++status_.refused_topics;
-      return false;
-    }
-    if (store_ != nullptr) {
-      store_->append_reading({sequence, topic, payload});
-    }
-    push_reading({sequence, std::move(topic), std::move(payload), 0});
-    wake();
-    return true;
-  }
-
-  bool publish_event(std::string topic, std::string payload) {
-    const std::lock_guard lock{mutex_};
-    if (!is_publish_topic(topic)) {
-      ++status_.refused_topics;
-      return false;
-    }
-    if (events_.push({0, std::move(topic), std::move(payload), 0})) {
-      ++status_.dropped;
+  void start();
+  template <class Change>
+  void change_outbox(Change change) {
+    {
+      const std::lock_guard lock{mutex_};
+      change(outbox_);
     }
     wake();
-    return true;
   }
-
-  bool subscribe(std::string filter, int qos) {
+  void refuse_topic() {
     const std::lock_guard lock{mutex_};
-    if (mosquitto_sub_topic_check(filter.c_str()) != MOSQ_ERR_SUCCESS) {
-      ++status_.refused_topics;
-      return false;
-    }
-    new_filters_.emplace_back(std::move(filter), qos);
-    wake();
-    return true;
+    ++status_.refused_topics;
   }
-
-  MqttStatus status() const {
-    const std::lock_guard lock{mutex_};
-    MqttStatus status = status_;
-    status.queued = readings_.size() + events_.size();
-    return status;
-  }
+  bool subscribe(std::string filter, int qos);
+  MqttStatus status() const;
+  ReadingStore* store() const { return store_; }
 
  private:
-  // Under the mutex.
-  void push_reading(Kept reading) {
-    if (const auto dropped = readings_.push(std::move(reading))) {
-      ++status_.dropped;
-      if (store_ != nullptr) {
-        store_->remove_reading(*dropped);
-      }
-    }
-  }
+  using Mosquitto = std::unique_ptr<mosquitto, decltype(&mosquitto_destroy)>;
 
-  void wake() {
-    if (!is_woken_.exchange(true)) {
-      const std::uint64_t one = 1;
-      [[maybe_unused]] const ssize_t size = ::write(wake_fd_, &one, sizeof one);
-    }
-  }
+  void run();
+  bool is_stopping() const;
+  bool connect();
+  void serve();
+  void wait_for_work();
+  void send_waiting();
+  bool send(const OutMessage& message);
+  void subscribe_all();
+  void say_farewell();
+  void pause(Duration duration);
+  void set_disconnected(const std::string& error);
+  void set_error(const std::string& error);
+  void wake();
 
-  void run() {
-    while (!is_stopping_) {
-      if (!make_handle() || !connect()) {
-        destroy_handle();
-        rest();
-        continue;
-      }
-      serve();
-      destroy_handle();
-      if (!is_stopping_) {
-        rest();
-      }
-    }
-  }
-
-  bool make_handle() {
-    const char* id = options_.client_id.empty() ? nullptr : options_.client_id.c_str();
-    // A clean session: what was not acknowledged is sent again from here, in order.
-    handle_ = mosquitto_new(id, true, this);
-    if (handle_ == nullptr) {
-      fail("out of memory");
-      return false;
-    }
-    mosquitto_connect_callback_set(
-        handle_, [](mosquitto*, void* self, int code) { static_cast<State*>(self)->on_connect(code); });
-    mosquitto_disconnect_callback_set(
-        handle_, [](mosquitto*, void* self, int) { static_cast<State*>(self)->is_lost_ = true; });
-    mosquitto_publish_callback_set(handle_, [](mosquitto*, void* self, int message_id) {
-      static_cast<State*>(self)->on_published(message_id);
-    });
-    mosquitto_message_callback_set(handle_, [](mosquitto*, void* self, const mosquitto_message* message) {
-      static_cast<State*>(self)->on_message(*message);
-    });
-    return set_up_handle();
-  }
-
-  bool set_up_handle() {
-    int code = MOSQ_ERR_SUCCESS;
-    if (!options_.username.empty()) {
-      code = mosquitto_username_pw_set(handle_, options_.username.c_str(),
-                                       options_.password.empty() ? nullptr : options_.password.c_str());
-    }
-    if (code == MOSQ_ERR_SUCCESS && options_.tls) {
-      const auto file = [](const std::string& name) { return name.empty() ? nullptr : name.c_str(); };
-      const char* folder = options_.ca_file.empty() ? "/etc/ssl/certs" : nullptr;
-      code = mosquitto_tls_set(handle_, file(options_.ca_file), folder, file(options_.certificate_file),
-                               file(options_.key_file), nullptr);
-    }
-    if (code == MOSQ_ERR_SUCCESS && !options_.status_topic.empty()) {
-      constexpr std::string_view kOffline = "offline";
-      code = mosquitto_will_set(handle_, options_.status_topic.c_str(), static_cast<int>(kOffline.size()),
-                                kOffline.data(), 1, true);
-    }
-    // The order of QoS 1 messages is ours: the library must not hold any back.
-    (void)mosquitto_max_inflight_messages_set(handle_, 0);
-    if (code != MOSQ_ERR_SUCCESS) {
-      fail(std::string{"set up MQTT: "} + mosquitto_strerror(code));
-    }
-    return code == MOSQ_ERR_SUCCESS;
-  }
-
-  void destroy_handle() {
-    const bool was_connected = is_online_;
-    is_online_ = false;
-    is_lost_ = false;
-    if (handle_ != nullptr) {
-      mosquitto_destroy(handle_);
-      handle_ = nullptr;
-    }
-    {
-      const std::lock_guard lock{mutex_};
-      status_.is_connected = false;
-      readings_.forget_sent();
-      events_.forget_sent();
-    }
-    if (was_connected && handlers_.on_connection) {
-      handlers_.on_connection(false);
-    }
-  }
-
-  void fail(std::string error) {
-    const std::lock_guard lock{mutex_};
-    status_.error = std::move(error);
-  }
-
-  bool connect() {
-    if (!probe()) {
-      return false;
-    }
-    const int code = mosquitto_connect(handle_, options_.host.c_str(), options_.port, options_.keepalive_s);
-    if (code != MOSQ_ERR_SUCCESS) {
-      const std::string reason =
-          code == MOSQ_ERR_ERRNO ? std::generic_category().message(errno) : mosquitto_strerror(code);
-      fail("connect to " + options_.host + ":" + std::to_string(options_.port) + ": " + reason);
-      return false;
-    }
-    return true;
-  }
-
-  // The library's connect waits as long as the kernel does, minutes for a broker that is switched off. This
-  // one ends after five seconds or with the program.
-  bool probe() {
-    if (options_.host == "localhost" || options_.host == "::1" || options_.host.starts_with("127.")) {
-      return true;
-    }
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* list = nullptr;
-    const int found =
-        ::getaddrinfo(options_.host.c_str(), std::to_string(options_.port).c_str(), &hints, &list);
-    if (found != 0) {
-      fail("look up " + options_.host + ": " + ::gai_strerror(found));
-      return false;
-    }
-    bool is_reachable = false;
-    for (const addrinfo* at = list; at != nullptr && !is_reachable && !is_stopping_; at = at->ai_next) {
-      is_reachable = probe_address(*at);
-    }
-    ::freeaddrinfo(list);
-    if (!is_reachable) {
-      fail("connect to " + options_.host + ":" + std::to_string(options_.port) + ": no answer");
-    }
-    return is_reachable;
-  }
-
-  bool probe_address(const addrinfo& address) {
-    const int fd = ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-      return false;
-    }
-    int code = ::connect(fd, address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
-    if (code == EINPROGRESS) {
-      pollfd wait{fd, POLLOUT, 0};
-      code = ETIMEDOUT;
-      for (int waited = 0; waited < kProbeTimeoutMs && !is_stopping_; waited += 100) {
-        if (::poll(&wait, 1, 100) > 0) {
-          socklen_t size = sizeof code;
-          (void)::getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size);
-          break;
-        }
-      }
-    }
-    ::close(fd);
-    return code == 0;
-  }
-
-  // The pause between two tries, with a random part so that many boxes do not come back at once.
-  void rest() {
-    const auto wait = to_milliseconds(reconnect_after_);
-    const TimePoint end = steady_now() + reconnect_after_ / 2 +
-                          std::chrono::milliseconds{rng_.below(static_cast<std::uint32_t>(wait / 2 + 1))};
-    reconnect_after_ = std::min(reconnect_after_ * 2, options_.reconnect_after_max);
-    while (!is_stopping_ && steady_now() < end) {
-      pollfd entry{wake_fd_, POLLIN, 0};
-      const auto left = to_milliseconds(end - steady_now()) + 1;
-      (void)::poll(&entry, 1, static_cast<int>(left));
-      clear_wake();
-      if (!is_stopping_ && steady_now() < end) {
-        // Woken by a publish: the messages wait; do not wake for each of them.
-        is_woken_ = true;
-        std::this_thread::sleep_for(std::chrono::milliseconds{std::min<std::int64_t>(left, 20)});
-      }
-    }
-    is_woken_ = false;
-  }
-
-  void clear_wake() {
-    std::uint64_t ignored = 0;
-    [[maybe_unused]] const ssize_t size = ::read(wake_fd_, &ignored, sizeof ignored);
-    is_woken_ = false;
-  }
-
-  void serve() {
-    while (!is_lost_ && mosquitto_socket(handle_) >= 0) {
-      if (is_stopping_) {
-        say_goodbye();
-        return;
-      }
-      if (is_online_) {
-        send_waiting();
-      }
-      if (!turn(kPollMsMax)) {
-        return;
-      }
-    }
-  }
-
-  // One round of waiting and of the library's work. False: the connection is over.
-  bool turn(int wait_ms) {
-    const short events = static_cast<short>(POLLIN | (mosquitto_want_write(handle_) ? POLLOUT : 0));
-    pollfd entries[2] = {{mosquitto_socket(handle_), events, 0}, {wake_fd_, POLLIN, 0}};
-    (void)::poll(entries, 2, wait_ms);
-    if (entries[1].revents != 0) {
-      clear_wake();
-    }
-    int code = MOSQ_ERR_SUCCESS;
-    if ((entries[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-      code = mosquitto_loop_read(handle_, 64);
-    }
-    if (code == MOSQ_ERR_SUCCESS && mosquitto_want_write(handle_)) {
-      code = mosquitto_loop_write(handle_, 64);
-    }
-    if (code == MOSQ_ERR_SUCCESS) {
-      code = mosquitto_loop_misc(handle_);
-    }
-    if (code != MOSQ_ERR_SUCCESS && !is_stopping_) {
-      fail(std::string{"connection lost: "} + mosquitto_strerror(code));
-    }
-    return code == MOSQ_ERR_SUCCESS;
-  }
-
-  // The will speaks only for those who die; who leaves says it.
-  void say_goodbye() {
-    if (!is_online_ || options_.status_topic.empty()) {
-      (void)mosquitto_disconnect(handle_);
-      return;
-    }
-    int id = 0;
-    (void)mosquitto_publish(handle_, &id, options_.status_topic.c_str(), 7, "offline", 1, true);
-    const TimePoint end = steady_now() + std::chrono::milliseconds{kGoodbyeMs};
-    last_published_ = 0;
-    while (last_published_ != id && steady_now() < end && !is_lost_) {
-      if (!turn(50)) {
-        return;
-      }
-    }
-    (void)mosquitto_disconnect(handle_);
-    (void)mosquitto_loop_write(handle_, 1);
-  }
-
-  void send_waiting() {
-    send_filters();
-    send_states();
-    send_kept(events_);
-    send_kept(readings_);
-  }
-
-  void send_filters() {
-    std::vector<std::pair<std::string, int>> filters;
-    {
-      const std::lock_guard lock{mutex_};
-      filters.swap(new_filters_);
-    }
-    for (auto& [filter, qos] : filters) {
-      (void)mosquitto_subscribe(handle_, nullptr, filter.c_str(), qos);
-      filters_.emplace_back(std::move(filter), qos);
-    }
-  }
-
-  void send_states() {
-    std::vector<std::pair<std::string, StateSlot>> ready;
-    {
-      const std::lock_guard lock{mutex_};
-      // While the socket takes nothing, newer states replace older ones here instead of piling up there.
-      if (!has_states_ || mosquitto_want_write(handle_)) {
-        return;
-      }
-      has_states_ = false;
-      for (auto& [topic, slot] : states_) {
-        if (slot.is_waiting) {
-          slot.is_waiting = false;
-          ready.emplace_back(topic, slot);
-        }
-      }
-    }
-    for (const auto& [topic, slot] : ready) {
-      int id = 0;
-      const int code = mosquitto_publish(handle_, &id, topic.c_str(), static_cast<int>(slot.payload.size()),
-                                         slot.payload.data(), slot.retain ? 1 : 0, slot.retain);
-      const std::lock_guard lock{mutex_};
-      status_.published += code == MOSQ_ERR_SUCCESS ? 1 : 0;
-    }
-  }
-
-  void send_kept(KeptQueue& queue) {
-    const std::lock_guard lock{mutex_};
-    while (queue.sent() < options_.inflight_max) {
-      const Kept* message = queue.next_to_send();
-      if (message == nullptr) {
-        return;
-      }
-      int id = 0;
-      if (mosquitto_publish(handle_, &id, message->topic.c_str(), static_cast<int>(message->payload.size()),
-                            message->payload.data(), 1, false) != MOSQ_ERR_SUCCESS) {
-        return;
-      }
-      ++status_.published;
-      queue.note_sent(id);
-    }
-  }
-
-  void on_connect(int code) {
-    if (code != 0) {
-      fail("the broker refused the connection: " + std::string{mosquitto_connack_string(code)});
-      is_lost_ = true;
-      return;
-    }
-    is_online_ = true;
-    reconnect_after_ = options_.reconnect_after_min;
-    if (!options_.status_topic.empty()) {
-      (void)mosquitto_publish(handle_, nullptr, options_.status_topic.c_str(), 6, "online", 1, true);
-    }
-    {
-      const std::lock_guard lock{mutex_};
-      status_.is_connected = true;
-      status_.error.clear();
-      ++status_.connects;
-      // A broker that was restarted may have lost what is retained.
-      for (auto& [topic, slot] : states_) {
-        slot.is_waiting = slot.is_waiting || slot.retain;
-      }
-      has_states_ = true;
-    }
-    for (const auto& [filter, qos] : filters_) {
-      (void)mosquitto_subscribe(handle_, nullptr, filter.c_str(), qos);
-    }
-    if (handlers_.on_connection) {
-      handlers_.on_connection(true);
-    }
-  }
-
-  void on_published(int message_id) {
-    last_published_ = message_id;
-    const std::lock_guard lock{mutex_};
-    if (const auto sequence = readings_.acknowledge(message_id)) {
-      ++status_.acknowledged;
-      if (store_ != nullptr) {
-        store_->remove_reading(*sequence);
-      }
-    } else if (events_.acknowledge(message_id)) {
-      ++status_.acknowledged;
-    }
-  }
-
-  void on_message(const mosquitto_message& message) {
-    if (handlers_.on_message) {
-      handlers_.on_message(message.topic, {static_cast<const char*>(message.payload),
-                                           static_cast<std::size_t>(std::max(message.payloadlen, 0))});
-    }
-  }
+  static void on_connect(mosquitto*, void* self, int code);
+  static void on_disconnect(mosquitto*, void* self, int code);
+  static void on_publish(mosquitto*, void* self, int message_id);
+  static void on_message(mosquitto*, void* self, const mosquitto_message* message);
+  void handle_connect(int code);
+  void handle_publish(int message_id);
 
   const MqttOptions options_;
   const MqttHandlers handlers_;
   ReadingStore* const store_;
-  Rng rng_;
-
-  // Shared, under the mutex.
-  mutable std::mutex mutex_;
-  KeptQueue readings_;
-  KeptQueue events_;
-  std::map<std::string, StateSlot> states_;
-  bool has_states_ = false;
-  std::vector<std::pair<std::string, int>> new_filters_;
-  MqttStatus status_;
-
-  // The client's thread.
-  std::thread thread_;
-  mosquitto* handle_ = nullptr;
-  std::vector<std::pair<std::string, int>> filters_;
-  Duration reconnect_after_;
-  bool is_online_ = false;
-  bool is_lost_ = false;
-  int last_published_ = 0;
-
-  std::atomic<bool> is_stopping_{false};
-  std::atomic<bool> is_woken_{false};
   const int wake_fd_;
+  Rng rng_;
+  mutable std::mutex mutex_;  // guards the members below; held only for moments
+  Outbox outbox_;
+  MqttStatus status_;
+  std::vector<std::pair<std::string, int>> subscriptions_;
+  bool has_new_subscription_ = false;
+  bool is_stopping_ = false;
+  // The thread's own.
+  Mosquitto client_{nullptr, &mosquitto_destroy};
+  bool is_connected_ = false;
+  bool is_lost_ = false;
+  std::thread thread_;
 };
+
+MqttClient::State::State(MqttOptions options, MqttHandlers handlers, ReadingStore* store,
+                         std::vector<StoredReading> waiting)
+    : options_{std::move(options)},
+      handlers_{std::move(handlers)},
+      store_{store},
+      wake_fd_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)},
+      rng_{options_.jitter_seed},
+      outbox_{limits_of(options_)} {
+  initialise_library();
+  for (StoredReading& reading : waiting) {
+    (void)outbox_.put_reading(std::move(reading));
+  }
+}
+
+MqttClient::State::~State() {
+  {
+    const std::lock_guard lock{mutex_};
+    is_stopping_ = true;
+  }
+  wake();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+  client_.reset();
+  ::close(wake_fd_);
+}
+
+void MqttClient::State::start() {
+  thread_ = std::thread{[this] {
+    (void)pthread_setname_np(pthread_self(), "mqtt");
+    run();
+  }};
+}
+
+void MqttClient::State::wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t size = ::write(wake_fd_, &one, sizeof one);
+}
+
+bool MqttClient::State::is_stopping() const {
+  const std::lock_guard lock{mutex_};
+  return is_stopping_;
+}
+
+bool MqttClient::State::subscribe(std::string filter, int qos) {
+  if (filter.empty() || mosquitto_sub_topic_check2(filter.data(), filter.size()) != MOSQ_ERR_SUCCESS) {
+    refuse_topic();
+    return false;
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    subscriptions_.emplace_back(std::move(filter), qos);
+    has_new_subscription_ = true;
+  }
+  wake();
+  return true;
+}
+
+MqttStatus MqttClient::State::status() const {
+  const std::lock_guard lock{mutex_};
+  MqttStatus status = status_;
+  status.queued = outbox_.waiting_count();
+  status.dropped = outbox_.dropped_count();
+  status.acknowledged = outbox_.acknowledged_count();
+  status.replaced_states = outbox_.replaced_count();
+  return status;
+}
+
+void MqttClient::State::run() {
+  Duration wait = options_.reconnect_after_min;
+  while (!is_stopping()) {
+    if (connect()) {
+      serve();
+      wait = options_.reconnect_after_min;
+    }
+    if (is_stopping()) {
+      break;
+    }
+    const auto jitter = std::chrono::microseconds{rng_.between(0, wait.count() / 2)};
+    pause(wait + jitter);
+    wait = std::min(wait * 2, options_.reconnect_after_max);
+  }
+}
+
+bool MqttClient::State::connect() {
+  client_.reset(mosquitto_new(options_.client_id.empty() ? nullptr : options_.client_id.c_str(), true, this));
+  if (!client_) {
+    set_error("out of memory");
+    return false;
+  }
+  mosquitto* client = client_.get();
+  mosquitto_connect_callback_set(client, &State::on_connect);
+  mosquitto_disconnect_callback_set(client, &State::on_disconnect);
+  mosquitto_publish_callback_set(client, &State::on_publish);
+  mosquitto_message_callback_set(client, &State::on_message);
+  // The window is the outbox's, so the library must never hold anything back.
+  (void)mosquitto_max_inflight_messages_set(client, 0);
+  int code = MOSQ_ERR_SUCCESS;
+  if (!options_.username.empty()) {
+    code = mosquitto_username_pw_set(client, options_.username.c_str(), options_.password.c_str());
+  }
+  if (code == MOSQ_ERR_SUCCESS && options_.tls) {
+    const auto file = [](const std::string& name) { return name.empty() ? nullptr : name.c_str(); };
+    code = mosquitto_tls_set(client, file(options_.ca_file),
+                             options_.ca_file.empty() ? kSystemCertificates : nullptr,
+                             file(options_.certificate_file), file(options_.key_file), nullptr);
+  }
+  if (code == MOSQ_ERR_SUCCESS && !options_.status_topic.empty()) {
+    code = mosquitto_will_set(client, options_.status_topic.c_str(), 7, "offline", 1, true);
+  }
+  is_connected_ = false;
+  is_lost_ = false;
+  if (code == MOSQ_ERR_SUCCESS) {
+    code = mosquitto_connect(client, options_.host.c_str(), options_.port, options_.keepalive_s);
+  }
+  if (code != MOSQ_ERR_SUCCESS) {
+    set_error(error_text(code));
+    return false;
+  }
+  return true;
+}
+
+void MqttClient::State::serve() {
+  const TimePoint give_up_at = steady_now() + kConnackPatience;
+  while (!is_lost_ && !is_stopping()) {
+    wait_for_work();
+    if (!is_lost_ && mosquitto_loop_misc(client_.get()) != MOSQ_ERR_SUCCESS) {
+      is_lost_ = true;
+    }
+    if (is_connected_ && !is_lost_) {
+      subscribe_all();
+      send_waiting();
+    } else if (steady_now() > give_up_at) {
+      set_error("the broker took the connection but did not answer");
+      is_lost_ = true;
+    }
+  }
+  if (is_connected_ && !is_lost_) {
+    say_farewell();
+  }
+  if (is_connected_) {
+    set_disconnected(is_stopping() ? "stopped" : "the connection was lost");
+  }
+  const std::lock_guard lock{mutex_};
+  outbox_.reset();
+}
+
+void MqttClient::State::wait_for_work() {
+  mosquitto* client = client_.get();
+  std::array<pollfd, 2> wanted{pollfd{mosquitto_socket(client), POLLIN, 0}, pollfd{wake_fd_, POLLIN, 0}};
+  if (wanted[0].fd < 0) {
+    is_lost_ = true;
+    return;
+  }
+  if (mosquitto_want_write(client)) {
+    wanted[0].events |= POLLOUT;
+  }
+  (void)::poll(wanted.data(), wanted.size(), kPollMilliseconds);
+  if (wanted[1].revents != 0) {
+    std::uint64_t ignored = 0;
+    [[maybe_unused]] const ssize_t size = ::read(wake_fd_, &ignored, sizeof ignored);
+  }
+  int code = MOSQ_ERR_SUCCESS;
+  if ((wanted[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+    code = mosquitto_loop_read(client, 1);
+  }
+  if (code == MOSQ_ERR_SUCCESS && (wanted[0].revents & POLLOUT) != 0) {
+    code = mosquitto_loop_write(client, 1);
+  }
+  if (code != MOSQ_ERR_SUCCESS) {
+    is_lost_ = true;
+  }
+}
+
+// While the socket is full nothing more is encoded: states stay replaceable by newer ones.
+void MqttClient::State::send_waiting() {
+  while (!mosquitto_want_write(client_.get())) {
+    std::optional<OutMessage> message;
+    {
+      const std::lock_guard lock{mutex_};
+      message = outbox_.next();
+    }
+    if (!message || !send(*message)) {
+      return;
+    }
+  }
+}
+
+bool MqttClient::State::send(const OutMessage& message) {
+  int message_id = 0;
+  const int code = mosquitto_publish(client_.get(), &message_id, message.topic.c_str(),
+                                     static_cast<int>(message.payload.size()), message.payload.data(),
+                                     message.qos, message.retain);
+  const std::lock_guard lock{mutex_};
+  if (code != MOSQ_ERR_SUCCESS) {
+    outbox_.give_back(message);
+    is_lost_ = true;
+    return false;
+  }
+  ++status_.published;
+  if (message.kind != OutMessage::Kind::kState) {
+    outbox_.set_message_id(message.ticket, message_id);
+  }
+  return true;
+}
+
+void MqttClient::State::subscribe_all() {
+  std::vector<std::pair<std::string, int>> wanted;
+  {
+    const std::lock_guard lock{mutex_};
+    if (!has_new_subscription_) {
+      return;
+    }
+    has_new_subscription_ = false;
+    wanted = subscriptions_;
+  }
+  for (const auto& [filter, qos] : wanted) {
+    (void)mosquitto_subscribe(client_.get(), nullptr, filter.c_str(), qos);
+  }
+}
+
+void MqttClient::State::say_farewell() {
+  send_waiting();
+  if (!options_.status_topic.empty()) {
+    (void)mosquitto_publish(client_.get(), nullptr, options_.status_topic.c_str(), 7, "offline", 1, true);
+  }
+  const TimePoint until = steady_now() + kFarewellPatience;
+  while (mosquitto_want_write(client_.get()) && steady_now() < until && !is_lost_) {
+    (void)mosquitto_loop(client_.get(), 50, 1);
+  }
+  (void)mosquitto_disconnect(client_.get());
+  (void)mosquitto_loop(client_.get(), 50, 1);
+}
+
+void MqttClient::State::pause(Duration duration) {
+  const TimePoint until = steady_now() + duration;
+  while (!is_stopping()) {
+    const std::int64_t left = to_milliseconds(until - steady_now());
+    if (left <= 0) {
+      return;
+    }
+    pollfd wanted{wake_fd_, POLLIN, 0};
+    (void)::poll(&wanted, 1, static_cast<int>(left));
+    std::uint64_t ignored = 0;
+    [[maybe_unused]] const ssize_t size = ::read(wake_fd_, &ignored, sizeof ignored);
+  }
+}
+
+void MqttClient::State::set_error(const std::string& error) {
+  const std::lock_guard lock{mutex_};
+  status_.error = error;
+}
+
+void MqttClient::State::set_disconnected(const std::string& error) {
+  is_connected_ = false;
+  {
+    const std::lock_guard lock{mutex_};
+    status_.is_connected = false;
+    status_.error = error;
+    has_new_subscription_ = !subscriptions_.empty();
+  }
+  if (handlers_.on_connection && !is_stopping()) {
+    handlers_.on_connection(false);
+  }
+}
+
+void MqttClient::State::on_connect(mosquitto*, void* self, int code) {
+  static_cast<State*>(self)->handle_connect(code);
+}
+
+void MqttClient::State::handle_connect(int code) {
+  if (code != 0) {
+    set_error(mosquitto_connack_string(code));
+    is_lost_ = true;
+    return;
+  }
+  if (!options_.status_topic.empty()) {
+    (void)mosquitto_publish(client_.get(), nullptr, options_.status_topic.c_str(), 6, "online", 1, true);
+  }
+  is_connected_ = true;
+  {
+    const std::lock_guard lock{mutex_};
+    status_.is_connected = true;
+    status_.error.clear();
+    ++status_.connects;
+    has_new_subscription_ = !subscriptions_.empty();
+  }
+  if (handlers_.on_connection) {
+    handlers_.on_connection(true);
+  }
+}
+
+void MqttClient::State::on_disconnect(mosquitto*, void* self, int) {
+  static_cast<State*>(self)->is_lost_ = true;
+}
+
+void MqttClient::State::on_publish(mosquitto*, void* self, int message_id) {
+  static_cast<State*>(self)->handle_publish(message_id);
+}
+
+void MqttClient::State::handle_publish(int message_id) {
+  std::optional<std::uint64_t> sequence;
+  {
+    const std::lock_guard lock{mutex_};
+    sequence = outbox_.acknowledge(message_id);
+  }
+  if (sequence && store_ != nullptr) {
+    store_->remove_reading(*sequence);
+  }
+}
+
+void MqttClient::State::on_message(mosquitto*, void* self, const mosquitto_message* message) {
+  const State& state = *static_cast<State*>(self);
+  if (state.handlers_.on_message && message->payloadlen >= 0) {
+    state.handlers_.on_message(message->topic,
+                               std::string_view{static_cast<const char*>(message->payload),
+                                                static_cast<std::size_t>(message->payloadlen)});
+  }
+}
 
 MqttClient::MqttClient(MqttOptions options, MqttHandlers handlers, ReadingStore* store,
                        std::vector<StoredReading> waiting)
     : state_{std::make_unique<State>(std::move(options), std::move(handlers), store, std::move(waiting))} {}
+
 MqttClient::~MqttClient() = default;
 
 void MqttClient::start() {
   state_->start();
 }
+
 bool MqttClient::publish_state(std::string topic, std::string payload, bool retain) {
-  return state_->publish_state(std::move(topic), std::move(payload), retain);
+  bool is_taken = is_publish_topic(topic);
+  if (is_taken) {
+    state_->change_outbox(
+        [&](Outbox& outbox) { is_taken = outbox.put_state(std::move(topic), std::move(payload), retain); });
+  }
+  if (!is_taken) {
+    state_->refuse_topic();
+  }
+  return is_taken;
 }
+
 void MqttClient::forget_state(const std::string& topic) {
-  state_->forget_state(topic);
+  state_->change_outbox([&](Outbox& outbox) { outbox.forget_state(topic); });
 }
+
 bool MqttClient::publish_reading(std::uint64_t sequence, std::string topic, std::string payload) {
-  return state_->publish_reading(sequence, std::move(topic), std::move(payload));
+  if (!is_publish_topic(topic)) {
+    state_->refuse_topic();
+    return false;
+  }
+  StoredReading reading{sequence, std::move(topic), std::move(payload)};
+  if (state_->store() != nullptr) {
+    state_->store()->append_reading(reading);
+  }
+  std::optional<StoredReading> dropped;
+  state_->change_outbox([&](Outbox& outbox) { dropped = outbox.put_reading(std::move(reading)); });
+  if (dropped && state_->store() != nullptr) {
+    state_->store()->remove_reading(dropped->sequence);
+  }
+  return true;
 }
+
 bool MqttClient::publish_event(std::string topic, std::string payload) {
-  return state_->publish_event(std::move(topic), std::move(payload));
+  if (!is_publish_topic(topic)) {
+    state_->refuse_topic();
+    return false;
+  }
+  state_->change_outbox([&](Outbox& outbox) { outbox.put_event(std::move(topic), std::move(payload)); });
+  return true;
 }
+
 bool MqttClient::subscribe(std::string filter, int qos) {
   return state_->subscribe(std::move(filter), qos);
 }
+
 MqttStatus MqttClient::status() const {
   return state_->status();
 }

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/amphora/config/assign.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "runtime/can/can_port.hpp"
+
+namespace amphora::config {
+
+namespace {
+
+bool is_control(char character) {
+  const auto byte = static_cast<unsigned char>(character);
+  return byte < 0x20 || byte == 0x7F;
+}
+bool is_printable_ascii(char character) {
+  return character >= 0x20 && character < 0x7F;
+}
+bool is_slug_character(char character) {
+  return (character >= 'a' && character <= 'z') || (character >= '0' && character <= '9') ||
+         character == '_' || character == '-';
+}
+bool is_alphanumeric(char character) {
+  return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
+         (character >= '0' && character <= '9');
+}
+
+std::optional<std::string> length_fault(std::string_view text, std::size_t min, std::size_t max) {
+  if (text.size() < min) {
+    return "is empty";
+  }
+  if (text.size() > max) {
+    return fmt::format("is {} bytes long", text.size());
+  }
+  return std::nullopt;
+}
+
+template <class Predicate>
+std::optional<std::string> character_fault(std::string_view text, Predicate is_good) {
+  const auto bad = std::find_if_not(text.begin(), text.end(), is_good);
+  if (bad == text.end()) {
+    return std::nullopt;
+  }
+  return is_printable_ascii(*bad) ? fmt::format("has the character '{}'", *bad)
+                                  : fmt::format("has the byte 0x{:02X}", static_cast<unsigned char>(*bad));
+}
+
+std::optional<std::string> path_fault(std::string_view text) {
+  if (auto fault = length_fault(text, 1, 4095)) {
+    return fault;
+  }
+  if (text.front() != '/') {
+    return fmt::format("\"{}\" is not absolute", text);
+  }
+  return character_fault(text, [](char c) { return !is_control(c); });
+}
+
+std::optional<std::string> topic_fault(std::string_view text) {
+  if (auto fault = length_fault(text, 1, 64)) {
+    return fault;
+  }
+  if (text.front() == '/' || text.back() == '/') {
+    return "starts or ends with /";
+  }
+  if (text.front() == '$') {
+    return "starts with $, which belongs to the broker";
+  }
+  return character_fault(text,
+                         [](char c) { return is_printable_ascii(c) && c != '+' && c != '#' && c != ' '; });
+}
+
+std::optional<std::string> host_fault(std::string_view text) {
+  if (auto fault = length_fault(text, 1, 253)) {
+    return fault;
+  }
+  return character_fault(
+      text, [](char c) { return is_alphanumeric(c) || c == '.' || c == '-' || c == ':' || c == '_'; });
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value == 0 || value > 65535) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint16_t>(value);
+}
+
+bool is_ipv4(const std::string& text) {
+  in_addr address{};
+  return inet_pton(AF_INET, text.c_str(), &address) == 1;
+}
+bool is_ipv6(const std::string& text) {
+  in6_addr address{};
+  return inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
+std::optional<std::string> can_fault(std::string_view text) {
+  const auto spec = runtime::parse_can_spec(text);
+  return spec ? std::nullopt : std::optional{fmt::format("\"{}\": {}", text, to_text(spec.error()))};
+}
+
+std::optional<std::string> assign_number(const Field& field, const RawValue& value, Config& config) {
+  double outer = 0;
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) {
+    outer = static_cast<double>(*whole);
+  } else if (const auto* decimal = std::get_if<double>(&value)) {
+    outer = *decimal;
+  } else if (std::holds_alternative<std::string>(value)) {
+    return "is a text: write the number without quotes";
+  } else {
+    return "is not a number";
+  }
+  if (!std::isfinite(outer)) {
+    return "is not a finite number";
+  }
+  const Range& range = field.range;
+  const double inner = outer * static_cast<double>(range.scale);
+  const double tolerance = static_cast<double>(range.step) * 1e-6;
+  if (inner < static_cast<double>(range.min) - tolerance ||
+      inner > static_cast<double>(range.max) + tolerance) {
+    return fmt::format("{} is out of range", outer);
+  }
+  const double steps = std::round(inner / static_cast<double>(range.step));
+  const auto rounded = static_cast<std::int64_t>(steps) * range.step;
+  if (std::fabs(inner - static_cast<double>(rounded)) > tolerance) {
+    return fmt::format("{} is finer than the step", outer);
+  }
+  field.access.set_number(config, rounded);
+  return std::nullopt;
+}
+
+std::optional<std::string> assign_choice(const Field& field, const RawValue& value, Config& config) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (text == nullptr) {
+    return "is not a text in quotes";
+  }
+  for (const Choice& choice : field.choices) {
+    if (choice.text == *text) {
+      field.access.set_number(config, choice.value);
+      return std::nullopt;
+    }
+  }
+  return fmt::format("\"{}\" is not known", *text);
+}
+
+}  // namespace
+
+std::optional<std::string> text_fault(TextRule rule, std::string_view text) {
+  const auto no_control = [](char c) { return !is_control(c); };
+  std::optional<std::string> fault;
+  switch (rule) {
+    case TextRule::kTitle:
+    case TextRule::kOptionalText:
+      fault = length_fault(text, rule == TextRule::kTitle ? 1 : 0, 64);
+      return fault ? fault : character_fault(text, no_control);
+    case TextRule::kSlug:
+      fault = length_fault(text, 1, 32);
+      return fault ? fault : character_fault(text, is_slug_character);
+    case TextRule::kTopic:
+      return topic_fault(text);
+    case TextRule::kAscii8:
+    case TextRule::kAscii16:
+      fault = length_fault(text, 1, rule == TextRule::kAscii8 ? 8 : 16);
+      return fault ? fault : character_fault(text, is_printable_ascii);
+    case TextRule::kPath:
+      return path_fault(text);
+    case TextRule::kOptionalPath:
+      return text.empty() ? std::nullopt : path_fault(text);
+    case TextRule::kHost:
+      return host_fault(text);
+    case TextRule::kListen:
+      return parse_listen(text) ? std::nullopt
+                                : std::optional{fmt::format("\"{}\" is not an address with a port", text)};
+    case TextRule::kCan:
+      return can_fault(text);
+    case TextRule::kOptionalCan:
+      return text.empty() ? std::nullopt : can_fault(text);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> assign(const Field& field, const RawValue& value, Config& config) {
+  switch (field.kind) {
+    case Kind::kNumber:
+      return assign_number(field, value, config);
+    case Kind::kChoice:
+      return assign_choice(field, value, config);
+    case Kind::kBool: {
+      const auto* flag = std::get_if<bool>(&value);
+      if (flag == nullptr) {
+        return "is not true or false";
+      }
+      field.access.set_number(config, *flag ? 1 : 0);
+      return std::nullopt;
+    }
+    case Kind::kText:
+    case Kind::kSecretFile: {
+      const auto* text = std::get_if<std::string>(&value);
+      if (text == nullptr) {
+        return "is not a text in quotes";
+      }
+      if (auto fault = text_fault(field.rule, *text)) {
+        return fault;
+      }
+      field.access.set_text(config, *text);
+      return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<ListenAddress> parse_listen(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const auto port = parse_port(text.substr(colon + 1));
+  std::string address{text.substr(0, colon)};
+  if (!port) {
+    return std::nullopt;
+  }
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
+    address = address.substr(1, address.size() - 2);
+    return is_ipv6(address) ? std::optional{ListenAddress{address, *port}} : std::nullopt;
+  }
+  return is_ipv4(address) ? std::optional{ListenAddress{address, *port}} : std::nullopt;
+}
+
+bool is_loopback(std::string_view host) {
+  const std::string text{host};
+  if (text == "localhost") {
+    return true;
+  }
+  in_addr v4{};
+  if (inet_pton(AF_INET, text.c_str(), &v4) == 1) {
+    return (ntohl(v4.s_addr) >> 24U) == 127U;
+  }
+  in6_addr v6{};
+  return inet_pton(AF_INET6, text.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+}  // namespace amphora::config

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// One value from outside into one field: the checks that need no other field.
+//
+// Values arrive from a TOML file or from JSON; both are turned into a RawValue first, so that a limit holds
+// the same whichever way a setting comes in.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "apps/amphora/config/fields.hpp"
+
+namespace amphora::config {
+
+// A value of a type that no field takes: an array, a date, null. `name` is what to call it.
+struct OtherType {
+  std::string_view name;
+};
+
+using RawValue = std::variant<std::int64_t, double, bool, std::string, OtherType>;
+
+// Writes the value, or returns what is wrong with it and leaves `config` as it was. Decimal numbers must lie
+// on the field's step (to a millionth of the step, for what binary fractions cannot hold).
+std::optional<std::string> assign(const Field& field, const RawValue& value, Config& config);
+
+// What is wrong with a text by its rule; nothing when it is good.
+std::optional<std::string> text_fault(TextRule rule, std::string_view text);
+
+// "127.0.0.1:8080", "[::1]:8080" → address and port; nothing when it is not of that form.
+struct ListenAddress {
+  std::string address;
+  std::uint16_t port = 0;
+};
+std::optional<ListenAddress> parse_listen(std::string_view text);
+
+// 127.0.0.0/8, ::1 and localhost: what cannot be reached from another machine.
+bool is_loopback(std::string_view host);
+
+}  // namespace amphora::config

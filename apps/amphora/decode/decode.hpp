@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// amphora decode victron|tinybms [FILE]
+#pragma once
+
+#include "apps/amphora/command.hpp"
+
+namespace amphora {
+
+void add_decode(CLI::App& parent, Action& chosen);
+
+}  // namespace amphora
