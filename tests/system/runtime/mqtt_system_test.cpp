@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The MQTT client against Mosquitto, on loopback: order, no loss over a killed broker and a restarted program,
-// birth and will, newest-wins state, access control.
+// The MQTT client against Mosquitto, on loopback: order, no loss over a killed broker and a restarted
+// program, birth and will, newest-wins state, access control.
 #include <gtest/gtest.h>
 
 #include <condition_variable>
@@ -26,7 +26,8 @@ class Broker {
   Broker() : port_{test::free_port()}, directory_{"/tmp/amphora_broker_" + std::to_string(::getpid())} {
     std::filesystem::remove_all(directory_);
     std::filesystem::create_directory(directory_);
-    std::ofstream{directory_ + "/mosquitto.conf"} << "listener " << port_ << " 127.0.0.1\nallow_anonymous true\n"
+    std::ofstream{directory_ + "/mosquitto.conf"} << "listener " << port_
+                                                  << " 127.0.0.1\nallow_anonymous true\n"
                                                   << "persistence false\nuser root\nlog_type none\n";
   }
   ~Broker() { std::filesystem::remove_all(directory_); }
@@ -63,12 +64,10 @@ class Listener {
  public:
   Listener(const Broker& broker, const std::string& filter)
       : client_{options_for(broker),
-                {.on_connection = {},
-                 .on_message =
-                     [this](std::string_view topic, std::string_view payload) {
-                       const std::lock_guard lock{mutex_};
-                       heard_[std::string{topic}].emplace_back(payload);
-                     }}} {
+                {.on_connection = {}, .on_message = [this](std::string_view topic, std::string_view payload) {
+                   const std::lock_guard lock{mutex_};
+                   heard_[std::string{topic}].emplace_back(payload);
+                 }}} {
     client_.subscribe(filter);
     client_.subscribe("probe/" + filter.substr(0, filter.find('/')));
     client_.start();
@@ -120,7 +119,8 @@ TEST(MqttSystem, readings_survive_a_killed_broker_in_order) {
   int next = 1;
   const auto publish = [&](int count) {
     for (int i = 0; i < count; ++i, ++next) {
-      ASSERT_TRUE(client.publish_reading(static_cast<std::uint64_t>(next), "p/reading", std::to_string(next)));
+      ASSERT_TRUE(
+          client.publish_reading(static_cast<std::uint64_t>(next), "p/reading", std::to_string(next)));
     }
   };
   publish(100);
@@ -131,8 +131,8 @@ TEST(MqttSystem, readings_survive_a_killed_broker_in_order) {
   publish(150);
   EXPECT_EQ(client.status().queued, 150U);
   broker.start();
-  // The publisher must not be faster than the subscriber: a clean broker keeps nothing for those who are not there.
-  // So the listener's own return is awaited with a probe before the count is judged.
+  // The publisher must not be faster than the subscriber: a clean broker keeps nothing for those who are not
+  // there. So the listener's own return is awaited with a probe before the count is judged.
   ASSERT_TRUE(wait_for([&] { return client.status().queued == 0; }));
   ASSERT_TRUE(wait_for([&] { return listener.is_connected(); }));
   publish(10);
@@ -190,8 +190,8 @@ TEST(MqttSystem, what_was_not_acknowledged_is_sent_after_a_restart_of_the_progra
 TEST(MqttSystem, many_broker_deaths_lose_nothing) {
   Broker broker;
   broker.start();
-  // The listener lives through the same deaths, so it cannot be the witness: the acknowledgements are counted at
-  // the publisher, and a second run of the same numbers into one living broker is not needed.
+  // The listener lives through the same deaths, so it cannot be the witness: the acknowledgements are counted
+  // at the publisher, and a second run of the same numbers into one living broker is not needed.
   MqttClient client{options_for(broker), {}};
   client.start();
   std::uint64_t next = 1;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that a test starts, and that is gone with the test: ended by its own process id, and by the kernel
-// when the test itself dies.
+// A program that a test starts, and that is gone with the test: ended by its own process id, and by the
+// kernel when the test itself dies.
 #pragma once
 
 #include <arpa/inet.h>
-#include <csignal>
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <cstdint>
 #include <string>
