@@ -422,10 +422,19 @@ class HttpConnection final : public Closeable, public std::enable_shared_from_th
     }
     if (is_keep_alive_) {
       read();
-      return;
+    } else {
+      say_goodbye();
     }
-    error_code ignored;
-    lowest().socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  }
+
+  // Over TLS the end is announced, so that the client can tell it from a cut connection.
+  void say_goodbye() {
+    if constexpr (kIsTls) {
+      stream_.async_shutdown([self = this->shared_from_this()](error_code) {});
+    } else {
+      error_code ignored;
+      lowest().socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    }
   }
 
   Stream stream_;
