@@ -9,6 +9,7 @@
 #include <exception>
 
 #include "apps/amphora/build_info.hpp"
+#include "apps/amphora/bms/bms.hpp"
 #include "apps/amphora/check/check.hpp"
 #include "apps/amphora/completion/completion.hpp"
 #include "apps/amphora/decode/decode.hpp"
@@ -40,6 +41,7 @@ std::unique_ptr<CLI::App> make_program(Action& chosen) {
   program->footer(
       "Every command has --help with examples. Exit codes: 0 good, 1 failed, 2 wrong usage or "
       "configuration.");
+  add_bms(*program, chosen);
   add_check(*program, chosen);
   add_decode(*program, chosen);
   add_emulate(*program, chosen);
