@@ -7,6 +7,9 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
+# Where tools/setup.sh puts a current Node.js if the machine has none.
+export PATH := $(CURDIR)/build/node/bin:$(PATH)
+
 JOBS ?= $(shell nproc)
 ARGS ?=
 FUZZ_SECONDS ?= 60

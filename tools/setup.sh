@@ -43,11 +43,18 @@ packages=("${demo_packages[@]}")
 [[ $set_name == demo ]] || packages+=("${test_packages[@]}")
 [[ $set_name == mcu ]] && packages+=("${mcu_packages[@]}")
 
-# A Node.js of at least version 18 that is already there is used as it is; otherwise Debian's is installed.
+# The web application's build needs a newer Node.js than Debian 12 has. A node in PATH that is new enough is used as it is;
+# otherwise Debian's is installed, and with its npm a current one into build/node, which the Makefile puts first in PATH.
+PATH=$PWD/build/node/bin:$PATH
+node_major=20
 node_is_recent() {
-  command -v npm >/dev/null && [[ $(node --version 2>/dev/null) =~ ^v([0-9]+) ]] && ((BASH_REMATCH[1] >= 18))
+  command -v npm >/dev/null && [[ $(node --version 2>/dev/null) =~ ^v([0-9]+)\. ]] && ((BASH_REMATCH[1] >= node_major))
 }
-if [[ -f web/package.json ]] && ! node_is_recent; then packages+=(nodejs npm); fi
+needs_node=no
+if [[ -f web/package.json ]] && ! node_is_recent; then
+  needs_node=yes
+  packages+=(nodejs npm)
+fi
 
 if [[ $list_only == yes ]]; then printf '%s\n' "${packages[@]}"; exit 0; fi
 
@@ -57,7 +64,7 @@ log=build/setup.log
 inputs=(tools/setup.sh)
 for file in web/package-lock.json tests/vm/prepare.sh; do [[ -f $file ]] && inputs+=("$file"); done
 key=$(sha256sum "${inputs[@]}" | sha256sum | cut -d' ' -f1)
-web_is_ready() { [[ ! -f web/package-lock.json || -f web/node_modules/.package-lock.json ]]; }
+web_is_ready() { [[ ! -f web/package-lock.json || -f web/node_modules/.package-lock.json ]] && [[ $needs_node == no ]]; }
 for done_name in "$set_name" all mcu; do
   [[ $done_name == all && $set_name == mcu ]] && continue
   if [[ -f build/setup-$done_name.stamp && $(<"build/setup-$done_name.stamp") == "$key" ]] && web_is_ready; then
@@ -94,6 +101,14 @@ if ((${#missing[@]})); then
   logged "reading Debian's package lists" as_root apt-get update -q "${apt_options[@]}"
   logged "installing ${#missing[@]} Debian packages: ${missing[*]}" \
     as_root apt-get install -q -y --no-install-recommends "${apt_options[@]}" "${missing[@]}"
+fi
+
+if [[ $needs_node == yes ]] && ! node_is_recent; then
+  # The package holds the program itself; it is linked to bin/ so that PATH has nothing else of that folder.
+  logged "installing a current Node.js" npm install --prefix build/node --no-save --no-audit --no-fund node@22
+  mkdir -p build/node/bin && ln -sfn ../node_modules/node/bin/node build/node/bin/node
+  hash -r
+  node_is_recent || { echo "setup: Node.js is $(node --version), needed is $node_major or newer" >&2; exit 1; }
 fi
 
 if [[ -f web/package-lock.json ]]; then

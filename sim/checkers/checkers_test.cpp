@@ -27,8 +27,10 @@ can::Frame limits_frame(std::uint16_t cvl_dv, std::int16_t ccl_da, std::int16_t 
 
 struct LimitsBench : ::testing::Test {
   LimitsBench() { checker.handle_node_started(at_ms(0)); }
-  void truth(std::int64_t ms, int low = 3'300, int high = 3'310, bool is_open = false) {
-    checker.handle_truth(at_ms(ms), Millivolts{low}, Millivolts{high}, is_open);
+  void truth(std::int64_t ms, int low = 3'300, int high = 3'310, bool allows_charge = true,
+             bool allows_discharge = true) {
+    checker.handle_truth(at_ms(ms),
+                         PackTruth{Millivolts{low}, Millivolts{high}, allows_charge, allows_discharge});
   }
   std::string rule() const { return log.is_empty() ? "" : log.kept()[0].rule; }
 
@@ -104,12 +106,21 @@ TEST_F(LimitsBench, AFaultMustBeObeyedAfterTheReactionTime) {
 }
 
 TEST_F(LimitsBench, AnOpenProtectionMustBeObeyedEvenWhenNobodyTold) {
-  truth(0, 3'300, 3'310, true);
+  truth(0, 3'300, 3'310, true, false);
   checker.handle_live_reply(at_ms(5'400), at_ms(5'390), false);
-  checker.handle_frame(at_ms(5'400), limits_frame(552, 0, 10));
+  checker.handle_frame(at_ms(5'400), limits_frame(552, 10, 10));
+  EXPECT_TRUE(log.is_empty());
+  checker.handle_frame(at_ms(5'500), limits_frame(552, 10, 0));
   EXPECT_TRUE(log.is_empty());
   checker.handle_frame(at_ms(5'500), limits_frame(552, 0, 10));
   EXPECT_EQ(log.count(), 1U);
+  truth(6'000, 3'300, 3'310, false, true);
+  checker.handle_live_reply(at_ms(11'000), at_ms(11'000), false);
+  checker.handle_frame(at_ms(11'500), limits_frame(552, 10, 0));
+  EXPECT_EQ(log.count(), 2U);
+  checker.handle_truth_hidden();
+  checker.handle_frame(at_ms(11'500), limits_frame(552, 10, 0));
+  EXPECT_EQ(log.count(), 2U);
 }
 
 TEST_F(LimitsBench, CellsOutsideTheirRangeForbidTheirDirection) {

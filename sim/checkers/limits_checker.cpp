@@ -25,17 +25,24 @@ void LimitsChecker::handle_node_started(TimePoint) {
   is_silence_measured_ = true;
 }
 
-void LimitsChecker::handle_live_reply(TimePoint now, TimePoint sampled_at, bool reports_fault) {
+void LimitsChecker::handle_live_reply(TimePoint now, TimePoint sampled_at, bool forbids) {
   sampled_at_ = sampled_at;
   is_silence_measured_ = false;
-  track(fault_reported_at_, now, reports_fault);
+  track(fault_reported_at_, now, forbids);
 }
 
-void LimitsChecker::handle_truth(TimePoint now, Millivolts cell_min, Millivolts cell_max,
-                                 bool is_protection_open) {
-  track(protection_open_since_, now, is_protection_open);
-  track(too_full_since_, now, cell_max > rules_.cell_max + rules_.cell_tolerance);
-  track(too_empty_since_, now, cell_min < rules_.cell_min - rules_.cell_tolerance);
+void LimitsChecker::handle_truth(TimePoint now, const PackTruth& truth) {
+  track(charge_open_since_, now, !truth.allows_charge);
+  track(discharge_open_since_, now, !truth.allows_discharge);
+  track(too_full_since_, now, truth.cell_max > rules_.cell_max + rules_.cell_tolerance);
+  track(too_empty_since_, now, truth.cell_min < rules_.cell_min - rules_.cell_tolerance);
+}
+
+void LimitsChecker::handle_truth_hidden() {
+  charge_open_since_.reset();
+  discharge_open_since_.reset();
+  too_full_since_.reset();
+  too_empty_since_.reset();
 }
 
 void LimitsChecker::handle_frame(TimePoint now, const can::Frame& frame) {
@@ -96,12 +103,18 @@ void LimitsChecker::check_allowing(TimePoint now, const Limits& limits) {
              to_milliseconds(now - *sampled_at_), to_milliseconds(rules_.data_age_max));
   }
   if (fault_reported_at_ && now - *fault_reported_at_ > rules_.reaction) {
-    log_.add(kInvariantFreshLimits, now, "current allowed after the BMS reported a fault; a: ms since",
+    log_.add(kInvariantFreshLimits, now,
+             "current allowed after the BMS reported a fault or nonsense; a: ms since",
              to_milliseconds(now - *fault_reported_at_));
   }
-  if (lasts_longer_than_data(now, protection_open_since_)) {
-    log_.add(kInvariantFreshLimits, now, "current allowed while the pack's protection is open; a: ms since",
-             to_milliseconds(now - *protection_open_since_));
+  if (limits.charge_current_da > 0 && lasts_longer_than_data(now, charge_open_since_)) {
+    log_.add(kInvariantFreshLimits, now, "charge current allowed against the pack's protection; a: ms since",
+             to_milliseconds(now - *charge_open_since_));
+  }
+  if (limits.discharge_current_da > 0 && lasts_longer_than_data(now, discharge_open_since_)) {
+    log_.add(kInvariantFreshLimits, now,
+             "discharge current allowed against the pack's protection; a: ms since",
+             to_milliseconds(now - *discharge_open_since_));
   }
   if (limits.charge_current_da > 0 && lasts_longer_than_data(now, too_full_since_)) {
     log_.add(kInvariantFreshLimits, now, "charge current allowed with a cell above its maximum; a: ms since",

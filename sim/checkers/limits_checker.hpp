@@ -8,8 +8,9 @@
 //   - charge voltage never 0 and never above cells * cell_max;
 //   - a current above zero only from values sampled at most data_age_max ago, plus slack for the reply's way
 //     and the bus;
-//   - no current above zero once a reply that reports a fault has arrived, or once the pack's own protection
-//     has been open for longer than data_age_max, whether or not anybody told the node;
+//   - no current above zero once a reply that reports a fault or cannot be true has arrived; none in a
+//     direction that the pack's own protection has closed for longer than data_age_max, whether or not
+//     anybody told the node;
 //   - charge current only while the fullest cell is really at most cell_max, discharge current only while the
 //     emptiest is at least cell_min, both with a tolerance, after the node had time to hear of it;
 //   - currents never above the configured maximum.
@@ -41,16 +42,27 @@ struct LimitsRules {
   Duration reaction{300'000};
 };
 
+struct PackTruth {
+  Millivolts cell_min;
+  Millivolts cell_max;
+  bool allows_charge = true;  // the pack's own protection
+  bool allows_discharge = true;
+};
+
 class LimitsChecker {
  public:
   LimitsChecker(const LimitsRules& rules, ViolationLog& log) : rules_{rules}, log_{log} {}
 
   // A fresh node knows nothing.
   void handle_node_started(TimePoint now);
-  // A reply with live values arrived whole; they were sampled at `sampled_at`.
-  void handle_live_reply(TimePoint now, TimePoint sampled_at, bool reports_fault);
+  // A reply with live values arrived whole; they were sampled at `sampled_at`. `forbids`: it reports a fault,
+  // or values that cannot be true.
+  void handle_live_reply(TimePoint now, TimePoint sampled_at, bool forbids);
   // The pack as it is; call whenever it changes.
-  void handle_truth(TimePoint now, Millivolts cell_min, Millivolts cell_max, bool is_protection_open);
+  void handle_truth(TimePoint now, const PackTruth& truth);
+  // The BMS lies about the pack from now on, in a way nobody can notice: the pack's truth is not judged until
+  // the next handle_truth().
+  void handle_truth_hidden();
   // A frame of the node completed on the bus.
   void handle_frame(TimePoint now, const can::Frame& frame);
 
@@ -77,7 +89,8 @@ class LimitsChecker {
   ViolationLog& log_;
   std::optional<TimePoint> sampled_at_;  // of the newest live values that reached this node
   std::optional<TimePoint> fault_reported_at_;
-  std::optional<TimePoint> protection_open_since_;
+  std::optional<TimePoint> charge_open_since_;
+  std::optional<TimePoint> discharge_open_since_;
   std::optional<TimePoint> too_full_since_;
   std::optional<TimePoint> too_empty_since_;
   bool is_silence_measured_ = true;

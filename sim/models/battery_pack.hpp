@@ -57,6 +57,10 @@ class BatteryPack {
   // Bit i bleeds cell i.
   void set_balancing(std::uint32_t cells) { balancing_ = cells; }
   void set_ambient(Decicelsius ambient) { ambient_uk_ = std::int64_t{ambient.count()} * 100'000; }
+  // The whole pack jumps to another temperature, as a fault.
+  void set_temperature(Decicelsius temperature) {
+    temperature_uk_ = std::int64_t{temperature.count()} * 100'000;
+  }
   // Puts a cell at another state of charge, as a fault.
   void set_soc(std::size_t cell, BasisPoints soc);
 

@@ -15,7 +15,8 @@ namespace amphora::sim {
 class LocalClock {
  public:
   constexpr LocalClock() = default;
-  // offset >= 0; |drift_ppm| <= 10,000.
+  // |drift_ppm| <= 10,000. A negative offset is a device that boots later; its local time must not be
+  // negative while it runs.
   constexpr LocalClock(Duration offset, std::int32_t drift_ppm) : offset_{offset}, drift_ppm_{drift_ppm} {}
 
   constexpr TimePoint to_local(TimePoint world) const {

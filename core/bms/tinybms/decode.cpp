@@ -244,6 +244,13 @@ std::uint32_t decode_live(const LiveWords& words, TimePoint at, const DecodeOpti
     snapshot.activity = Sampled<battery::Activity>{*activity, at};
   }
   snapshot.lifetime_s = reading<std::uint32_t>(value(reg::kLifetime), at);
+  // Cell list and status are optional in a snapshot, because other BMSs have none, so their absence alone
+  // would not stop anything. From this BMS it means that the block contradicts itself: then its cell extremes
+  // are withheld as well, which every user of the snapshot takes as missing data.
+  if (!snapshot.cells || !snapshot.activity) {
+    snapshot.cell_min.reset();
+    snapshot.cell_max.reset();
+  }
   return implausible_count;
 }
 

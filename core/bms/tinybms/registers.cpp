@@ -155,9 +155,14 @@ constexpr Register low_byte(Register entry) {
   entry.is_low_byte_only = true;
   return entry;
 }
+// A word of fields: its range ends where all fields are at their highest.
 constexpr Register with(Register entry, std::span<const Field> fields) {
   entry.type = Type::kFields;
   entry.fields = fields;
+  entry.max = 0;
+  for (const Field& field : fields) {
+    entry.max |= (field.is_signed ? RawValue{0xFF} : field.max) << field.shift;
+  }
   return entry;
 }
 // An enumeration: only the low byte counts, and the range is that of its choices.
@@ -205,8 +210,8 @@ constexpr std::array kRegisters{
     scaled(live(38, "pack_current", "Pack current, positive while charging", "A", Type::kFloat, -kCurrentMax,
                 kCurrentMax),
            1, 3),
-    live(40, "cell_min", "Lowest cell voltage", "mV", Type::kU16, 0, 6000),
-    live(41, "cell_max", "Highest cell voltage", "mV", Type::kU16, 0, 6000),
+    scaled(live(40, "cell_min", "Lowest cell voltage", "V", Type::kU16, 0, 6000), 1, 3),
+    scaled(live(41, "cell_max", "Highest cell voltage", "V", Type::kU16, 0, 6000), 1, 3),
     absent_at(
         scaled(live(42, "temperature_external_1", "External temperature 1", "°C", Type::kI16, -600, 1500), 1,
                1),
@@ -242,20 +247,23 @@ constexpr std::array kRegisters{
     with(stat(113, "pack_temperatures", "Lowest and highest pack temperature", ""), kPackTemperatureFields),
     with(stat(114, "last_start", "Causes of the last reset and wake-up", ""), kResetFields),
     stat(116, "statistics_cleared_at", "Lifetime when statistics were cleared", "s", Type::kU32, kU32Max),
-    setting(300, "fully_charged_voltage", "Fully charged voltage (cell)", "mV", 1200, 4500),
-    setting(301, "fully_discharged_voltage", "Fully discharged voltage (cell)", "mV", 1000, 3500),
-    setting(303, "early_balancing_threshold", "Early balancing threshold (cell)", "mV", 1000, 4500),
-    by_sensor(setting(304, "charge_finished_current", "Charge finished current", "mA", 100, 5000)),
+    scaled(setting(300, "fully_charged_voltage", "Fully charged voltage (cell)", "V", 1200, 4500), 1, 3),
+    scaled(setting(301, "fully_discharged_voltage", "Fully discharged voltage (cell)", "V", 1000, 3500), 1,
+           3),
+    scaled(setting(303, "early_balancing_threshold", "Early balancing threshold (cell)", "V", 1000, 4500), 1,
+           3),
+    by_sensor(
+        scaled(setting(304, "charge_finished_current", "Charge finished current", "A", 100, 5000), 1, 3)),
     rev_d(setting(305, "peak_discharge_current_cutoff", "Peak discharge current cut-off", "A", 1, 0xFFFF)),
     scaled(setting(306, "capacity", "Battery capacity", "Ah", 10, 65500), 1, 2),
     setting(307, "series_cells", "Cells in series", "", 4, 16),
-    setting(308, "allowed_disbalance", "Allowed disbalance", "mV", 15, 100),
+    scaled(setting(308, "allowed_disbalance", "Allowed disbalance", "V", 15, 100), 1, 3),
     rev_d(setting(310, "charger_startup_delay", "Charger start-up delay", "s", 5, 60)),
     rev_d(setting(311, "charger_disable_delay", "Charger disable delay", "s", 0, 60)),
     setting(312, "pulses_per_unit", "Speed sensor pulses per distance unit", "", 1, 100'000, Type::kU32),
     low_byte(with_choices(setting(314, "distance_unit", "Distance unit", "", 1, 5), kDistanceUnitChoices)),
-    setting(315, "over_voltage_cutoff", "Over-voltage cut-off (cell)", "mV", 1200, 4500),
-    setting(316, "under_voltage_cutoff", "Under-voltage cut-off (cell)", "mV", 800, 3500),
+    scaled(setting(315, "over_voltage_cutoff", "Over-voltage cut-off (cell)", "V", 1200, 4500), 1, 3),
+    scaled(setting(316, "under_voltage_cutoff", "Under-voltage cut-off (cell)", "V", 800, 3500), 1, 3),
     by_sensor(setting(317, "discharge_over_current_cutoff", "Discharge over-current cut-off", "A", 1, 750)),
     by_sensor(setting(318, "charge_over_current_cutoff", "Charge over-current cut-off", "A", 1, 750)),
     setting(319, "over_heat_cutoff", "Over-heat cut-off", "°C", 20, 90, Type::kI16),
@@ -265,8 +273,8 @@ constexpr std::array kRegisters{
     rev_d(setting(322, "cycle_count_max", "Highest cycle count", "", 10, 65000)),
     rev_d(absent_at(scaled(setting(323, "set_soh", "Set state of health", "%", 0, 50000), 2, 3), 0xFFFF)),
     absent_at(scaled(setting(328, "set_soc", "Set state of charge", "%", 0, 50000), 2, 3), 0xFFFF),
-    with(setting(329, "flags", "Flags", "", 0, 7), kFlagFields),
-    with(setting(330, "charger", "Charger type and discharge over-current time-out", "", 0, (30 << 8) + 2),
+    with(setting(329, "flags", "Flags", "", 0, 0), kFlagFields),
+    with(setting(330, "charger", "Charger type and discharge over-current time-out", "", 0, 0),
          kChargerFields),
     enumeration(331, "load_switch_type", "Load switch", kLoadSwitchChoices),
     low_byte(setting(332, "automatic_recovery", "Automatic recovery, 0 = off", "s", 0, 30)),

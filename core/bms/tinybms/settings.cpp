@@ -70,12 +70,27 @@ void append(RefusalText& text, RawValue number) {
   append(text, format_value(plain, number).view());
 }
 
-void append_unit(RefusalText& text, const Register* entry) {
-  if (entry != nullptr && !entry->unit.empty() && entry->decimals == 0) {
-    append(text, " ");
-    append(text, entry->unit);
-  } else if (entry != nullptr && entry->decimals > 0) {
-    append(text, " (raw)");
+// "4.600 V" of a raw value.
+void append_value(RefusalText& text, const Register& entry, RawValue value) {
+  append(text, format_value(entry, value).view());
+  append(text, entry.unit.empty() ? "" : " ");
+  append(text, entry.unit);
+}
+
+// "; allowed 1.200 V to 4.500 V (raw 4600; 1200 to 4500)": what a form shows and what is on the wire.
+void append_range(RefusalText& text, const Register& entry, const WriteRefusal& refusal) {
+  append(text, "; allowed ");
+  append_value(text, entry, refusal.min);
+  append(text, " to ");
+  append_value(text, entry, refusal.max);
+  if (entry.decimals > 0) {
+    append(text, " (raw ");
+    append(text, refusal.value);
+    append(text, "; ");
+    append(text, refusal.min);
+    append(text, " to ");
+    append(text, refusal.max);
+    append(text, ")");
   }
 }
 
@@ -178,12 +193,14 @@ std::string_view to_text(WriteRefusalReason reason) {
 
 RefusalText describe(const WriteRefusal& refusal) {
   RefusalText text;
-  const Register* entry = find_register(refusal.number);
+  static constexpr Register kNoEntry{};
+  const Register* found = find_register(refusal.number);
+  const Register* entry = found != nullptr ? found : &kNoEntry;
   if (refusal.number != 0 || refusal.reason == WriteRefusalReason::kUnknownRegister) {
     append(text, "register ");
     append(text, RawValue{refusal.number});
-    append(text, entry != nullptr ? " " : "");
-    append(text, entry != nullptr ? entry->name : "");
+    append(text, found != nullptr ? " " : "");
+    append(text, entry->name);
     append(text, ": ");
   }
   switch (refusal.reason) {
@@ -204,18 +221,15 @@ RefusalText describe(const WriteRefusal& refusal) {
       append(text, "is given twice");
       break;
     case WriteRefusalReason::kOutOfRange:
+      append_value(text, *entry, refusal.value);
+      append(text, " is not allowed");
+      append_range(text, *entry, refusal);
+      break;
     case WriteRefusalReason::kConstraint:
-      append(text, refusal.value);
-      append(text, refusal.reason == WriteRefusalReason::kOutOfRange ? " is not allowed"
-                                                                     : " conflicts with register ");
-      if (refusal.reason == WriteRefusalReason::kConstraint) {
-        append(text, RawValue{refusal.other_number});
-      }
-      append(text, "; allowed ");
-      append(text, refusal.min);
-      append(text, " to ");
-      append(text, refusal.max);
-      append_unit(text, entry);
+      append_value(text, *entry, refusal.value);
+      append(text, " conflicts with register ");
+      append(text, RawValue{refusal.other_number});
+      append_range(text, *entry, refusal);
       break;
     case WriteRefusalReason::kBusy:
       append(text, "another write or command is under way");

@@ -73,8 +73,9 @@ struct WriteRefusal {
   RawValue max = 0;
   std::uint16_t other_number = 0;  // kConstraint
 };
-// "register 315 over_voltage_cutoff: 4600 is out of range; allowed 1200 to 4500 mV": for people.
-using RefusalText = FixedText<160>;
+// "register 315 over_voltage_cutoff: 4.600 V is not allowed; allowed 1.200 V to 4.500 V (raw 4600; 1200 to
+// 4500)": for people.
+using RefusalText = FixedText<200>;
 RefusalText describe(const WriteRefusal& refusal);
 
 // Register, range and duplicates, and the constraints on the resulting set. Empty: may be written.

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/cli/sim_cli.hpp"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <cinttypes>
+#include <cmath>
+#include <cstdio>
+#include <optional>
+#include <string>
+
+#include "sim/scenarios/scenario.hpp"
+#include "sim/scenarios/swarm.hpp"
+
+namespace amphora::sim {
+
+namespace {
+
+constexpr std::uint64_t kSeedsMax = 1'000'000;
+constexpr double kHoursMax = 24 * 366;
+constexpr double kMicrosecondsPerHour = 3.6e9;
+constexpr double kPartsPerMillion = 1e6;
+
+constexpr const char* kUsage =
+    "usage: sim list\n"
+    "       sim SCENARIO [--seed N] [--seeds K] [--hours H] [--loss P] [--json] [--trace]\n"
+    "       sim swarm [--seeds N] [--from S] [--json] [--trace]\n"
+    "       sim replay --seed N [--faults MASK] [--until-ms T] [--trace]\n"
+    "\n"
+    "  --seed N     the (first) seed; the same seed gives the same run, to the byte\n"
+    "  --seeds K    run seeds N to N+K-1 and merge their figures\n"
+    "  --from S     the first seed of a swarm\n"
+    "  --hours H    virtual hours, for example 0.5\n"
+    "  --loss P     share of serial replies and CAN frames lost, 0 to 1\n"
+    "  --json       one JSON object on stdout\n"
+    "  --trace      the last events on stderr\n"
+    "  --faults M   which of the plan's random faults stay, as a number (0x5: the first and the third)\n"
+    "  --until-ms T end of a replay in virtual milliseconds\n";
+
+struct Arguments {
+  std::string_view command;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::uint64_t> seeds;
+  std::optional<std::uint64_t> from;
+  std::optional<std::uint64_t> faults;
+  std::optional<std::uint64_t> until_ms;
+  std::optional<double> hours;
+  std::optional<double> loss;
+  bool json = false;
+  bool trace = false;
+  bool help = false;
+};
+
+int complain(std::string_view argument, std::string_view reason) {
+  std::fprintf(stderr, "amphora sim: %.*s: %.*s\n", static_cast<int>(argument.size()), argument.data(),
+               static_cast<int>(reason.size()), reason.data());
+  return 2;
+}
+
+std::optional<std::uint64_t> parse_whole(std::string_view text) {
+  int base = 10;
+  if (text.starts_with("0x")) {
+    text.remove_prefix(2);
+    base = 16;
+  }
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::optional<double> parse_decimal(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+// Where the value of a whole-number option goes; null for other options.
+std::optional<std::uint64_t>* whole_target(Arguments& parsed, std::string_view option) {
+  if (option == "--seed") {
+    return &parsed.seed;
+  }
+  if (option == "--seeds") {
+    return &parsed.seeds;
+  }
+  if (option == "--from") {
+    return &parsed.from;
+  }
+  if (option == "--faults") {
+    return &parsed.faults;
+  }
+  return option == "--until-ms" ? &parsed.until_ms : nullptr;
+}
+
+bool take_flag(Arguments& parsed, std::string_view argument) {
+  if (argument == "--json") {
+    parsed.json = true;
+  } else if (argument == "--trace") {
+    parsed.trace = true;
+  } else if (argument == "--help" || argument == "-h") {
+    parsed.help = true;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// 0, or the exit code after a complaint.
+int parse(std::span<const std::string_view> arguments, Arguments& parsed) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view argument = arguments[i];
+    if (take_flag(parsed, argument)) {
+      continue;
+    }
+    if (!argument.starts_with("-")) {
+      if (!parsed.command.empty()) {
+        return complain(argument, "only one scenario at a time");
+      }
+      parsed.command = argument;
+      continue;
+    }
+    std::optional<std::uint64_t>* whole = whole_target(parsed, argument);
+    if (whole == nullptr && argument != "--hours" && argument != "--loss") {
+      return complain(argument, "unknown option; see --help");
+    }
+    if (i + 1 == arguments.size()) {
+      return complain(argument, "a value is missing");
+    }
+    const std::string_view value = arguments[++i];
+    if (whole != nullptr) {
+      *whole = parse_whole(value);
+      if (!*whole) {
+        return complain(argument, "must be a whole number from 0 to 18446744073709551615");
+      }
+    } else {
+      std::optional<double>& decimal = argument == "--hours" ? parsed.hours : parsed.loss;
+      decimal = parse_decimal(value);
+      if (!decimal) {
+        return complain(argument, "must be a number");
+      }
+    }
+  }
+  return 0;
+}
+
+int check_ranges(const Arguments& parsed) {
+  if (parsed.seeds && (*parsed.seeds == 0 || *parsed.seeds > kSeedsMax)) {
+    return complain("--seeds", "must be 1 to 1000000");
+  }
+  if (parsed.hours && (*parsed.hours <= 0 || *parsed.hours > kHoursMax)) {
+    return complain("--hours", "must be above 0 and at most 8784");
+  }
+  if (parsed.loss && (*parsed.loss < 0 || *parsed.loss > 1)) {
+    return complain("--loss", "must be 0 to 1");
+  }
+  if (parsed.until_ms && *parsed.until_ms > static_cast<std::uint64_t>(kHoursMax * 3.6e6)) {
+    return complain("--until-ms", "must be at most 8784 hours");
+  }
+  return 0;
+}
+
+void print_lines(std::FILE* to, const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) {
+    std::fprintf(to, "%s\n", line.c_str());
+  }
+}
+
+std::string text_of(const Violation& violation) {
+  char text[256];
+  std::snprintf(text, sizeof text, "invariant %d at %" PRId64 " ms: %s (a = %" PRId64 ", b = %" PRId64 ")",
+                violation.invariant, to_milliseconds(violation.at.time_since_epoch()), violation.rule,
+                violation.a, violation.b);
+  return text;
+}
+
+// A number in units of 1/divisor with as many decimals as it needs.
+std::string decimal(std::int64_t value, std::int64_t divisor) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.10g", static_cast<double>(value) / static_cast<double>(divisor));
+  return text;
+}
+
+std::string json_of(const Figure& figure) {
+  if (const auto* number = std::get_if<std::int64_t>(&figure.value)) {
+    return decimal(*number, figure.divisor);
+  }
+  const Histogram& histogram = std::get<Histogram>(figure.value);
+  return "{\"p50\":" + decimal(histogram.percentile(500), figure.divisor) +
+         ",\"p99\":" + decimal(histogram.percentile(990), figure.divisor) +
+         ",\"max\":" + decimal(histogram.max(), figure.divisor) +
+         ",\"count\":" + std::to_string(histogram.count()) + "}";
+}
+
+std::string hexadecimal(std::uint64_t value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%016" PRIx64, value);
+  return text;
+}
+
+std::string json_of(const RunReport& report, const Options& options) {
+  char text[64];
+  std::string json = "{\"scenario\":\"" + std::string{report.scenario} + "\"";
+  json += ",\"seed\":" + std::to_string(report.seed) + ",\"seeds\":" + std::to_string(report.seeds);
+  json += ",\"hours\":" + decimal(report.duration.count(), 3'600'000'000);
+  json += ",\"options\":{\"loss\":" + decimal(options.loss_ppm, 1'000'000) + "}";
+  json += ",\"figures\":{";
+  for (std::size_t i = 0; i < report.figures.size(); ++i) {
+    json +=
+        (i == 0 ? "\"" : ",\"") + std::string{report.figures[i].name} + "\":" + json_of(report.figures[i]);
+  }
+  std::snprintf(text, sizeof text, "%.0f", report.speed);
+  json += "},\"violations\":" + std::to_string(report.violation_count);
+  json += ",\"digest\":\"" + hexadecimal(report.digest) + "\",\"speed\":" + text + "}";
+  return json;
+}
+
+void print_text(const RunReport& report) {
+  std::printf("%.*s  seed %" PRIu64 ", %" PRIu64 " run%s of %s h\n", static_cast<int>(report.scenario.size()),
+              report.scenario.data(), report.seed, report.seeds, report.seeds == 1 ? "" : "s",
+              decimal(report.duration.count(), 3'600'000'000).c_str());
+  for (const Figure& figure : report.figures) {
+    if (const auto* histogram = std::get_if<Histogram>(&figure.value)) {
+      std::printf("  %-28.*s p50 %s  p99 %s  max %s  (%" PRIu64 ")\n", static_cast<int>(figure.name.size()),
+                  figure.name.data(), decimal(histogram->percentile(500), figure.divisor).c_str(),
+                  decimal(histogram->percentile(990), figure.divisor).c_str(),
+                  decimal(histogram->max(), figure.divisor).c_str(), histogram->count());
+    } else {
+      std::printf("  %-28.*s %s\n", static_cast<int>(figure.name.size()), figure.name.data(),
+                  json_of(figure).c_str());
+    }
+  }
+  std::printf("  violations %" PRIu64 "  digest %s  %.0f times real time\n", report.violation_count,
+              hexadecimal(report.digest).c_str(), report.speed);
+}
+
+int run_list() {
+  for (const ScenarioInfo& info : list()) {
+    std::printf("%-16.*s %.*s (%s h)\n", static_cast<int>(info.name.size()), info.name.data(),
+                static_cast<int>(info.summary.size()), info.summary.data(),
+                decimal(info.duration.count(), 3'600'000'000).c_str());
+  }
+  std::printf("%-16s %s\n", "swarm", "random boxes with random faults, until an invariant breaks");
+  return 0;
+}
+
+int run_scenario(const Arguments& parsed) {
+  Options options;
+  options.seed = parsed.seed.value_or(1);
+  options.seeds = parsed.seeds.value_or(1);
+  options.trace = parsed.trace;
+  if (parsed.hours) {
+    options.duration = Duration{std::llround(*parsed.hours * kMicrosecondsPerHour)};
+  }
+  options.loss_ppm = static_cast<std::uint32_t>(std::llround(parsed.loss.value_or(0) * kPartsPerMillion));
+  const std::optional<RunReport> report = run(parsed.command, options);
+  if (!report) {
+    return complain(parsed.command, "no such scenario; `sim list` names them");
+  }
+  if (parsed.json) {
+    std::printf("%s\n", json_of(*report, options).c_str());
+  } else {
+    print_text(*report);
+  }
+  if (parsed.trace || report->violation_count > 0) {
+    print_lines(stderr, report->trace);
+  }
+  for (const Violation& violation : report->violations) {
+    std::fprintf(stderr, "seed %" PRIu64 ": %s\n", report->failed_seed, text_of(violation).c_str());
+  }
+  return report->violation_count == 0 ? 0 : 1;
+}
+
+void print_progress(std::uint64_t done, std::uint64_t seeds) {
+  std::fprintf(stderr, "\r%" PRIu64 "/%" PRIu64 " seeds", done, seeds);
+  if (done == seeds) {
+    std::fprintf(stderr, "\n");
+  }
+}
+
+void print_faults(const std::vector<GatewayFault>& faults) {
+  for (const GatewayFault& fault : faults) {
+    const std::string_view name = to_text(fault.kind);
+    std::fprintf(stderr, "  fault %.*s from %" PRId64 " ms to %" PRId64 " ms, parameter %" PRIu32 "\n",
+                 static_cast<int>(name.size()), name.data(), to_milliseconds(fault.from.time_since_epoch()),
+                 to_milliseconds(fault.until.time_since_epoch()), fault.parameter);
+  }
+}
+
+int run_swarm_command(const Arguments& parsed) {
+  SwarmOptions options;
+  options.from = parsed.from.value_or(parsed.seed.value_or(1));
+  options.seeds = parsed.seeds.value_or(100);
+  options.progress = isatty(STDERR_FILENO) != 0 ? &print_progress : nullptr;
+  const SwarmReport report = run_swarm(options);
+  const std::optional<SwarmFailure>& failure = report.first_failure;
+  if (parsed.json) {
+    std::string first = "null";
+    if (failure) {
+      first = "{\"seed\":" + std::to_string(failure->seed) +
+              ",\"invariant\":" + std::to_string(failure->violation.invariant) +
+              ",\"at_ms\":" + std::to_string(to_milliseconds(failure->violation.at.time_since_epoch())) + "}";
+    }
+    std::printf("{\"seeds\":%" PRIu64 ",\"violations\":%" PRIu64 ",\"first_failure\":%s,\"digest\":\"%s\"}\n",
+                report.seeds, report.violation_count, first.c_str(), hexadecimal(report.digest).c_str());
+  } else {
+    std::printf("swarm  %" PRIu64 " seeds from %" PRIu64 ", violations %" PRIu64
+                ", digest %s, %.0f times real time\n",
+                report.seeds, options.from, report.violation_count, hexadecimal(report.digest).c_str(),
+                report.speed);
+  }
+  if (!failure) {
+    return 0;
+  }
+  print_lines(stderr, failure->trace);
+  std::fprintf(stderr, "seed %" PRIu64 ": %s\nshrunk to:\n", failure->seed,
+               text_of(failure->violation).c_str());
+  print_faults(failure->faults);
+  std::fprintf(stderr,
+               "  run again: sim replay --seed %" PRIu64 " --faults 0x%" PRIx64 " --until-ms %" PRId64 "\n",
+               failure->shrunk.seed, failure->shrunk.fault_mask,
+               to_milliseconds(failure->shrunk.until.value_or(Duration{})) + 1);
+  return 1;
+}
+
+int run_replay(const Arguments& parsed) {
+  if (!parsed.seed) {
+    return complain("replay", "needs --seed N");
+  }
+  Excerpt excerpt;
+  excerpt.seed = *parsed.seed;
+  excerpt.fault_mask = parsed.faults.value_or(~std::uint64_t{0});
+  if (parsed.until_ms) {
+    excerpt.until = Duration{static_cast<std::int64_t>(*parsed.until_ms) * 1000};
+  }
+  const ReplayReport report = replay(excerpt);
+  print_faults(report.faults);
+  if (parsed.trace || report.violation) {
+    print_lines(stderr, report.trace);
+  }
+  std::printf("replay  seed %" PRIu64 ", violations %" PRIu64 ", digest %s\n", excerpt.seed,
+              report.violation_count, hexadecimal(report.digest).c_str());
+  if (report.violation) {
+    std::fprintf(stderr, "seed %" PRIu64 ": %s\n", excerpt.seed, text_of(*report.violation).c_str());
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int sim_main(std::span<const std::string_view> arguments) {
+  Arguments parsed;
+  const int parse_code = parse(arguments, parsed);
+  if (parse_code != 0) {
+    return parse_code;
+  }
+  if (parsed.help) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  const int range_code = check_ranges(parsed);
+  if (range_code != 0) {
+    return range_code;
+  }
+  if (parsed.command.empty()) {
+    std::fputs(kUsage, stderr);
+    return 2;
+  }
+  if (parsed.command == "list") {
+    return run_list();
+  }
+  if (parsed.command == "swarm") {
+    return run_swarm_command(parsed);
+  }
+  return parsed.command == "replay" ? run_replay(parsed) : run_scenario(parsed);
+}
+
+}  // namespace amphora::sim

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The named scenarios: what the command line and the tests run.
+//
+//   for (const ScenarioInfo& info : list()) …
+//   const auto report = run("bms-gateway", Options{.seed = 1});
+//
+// A scenario makes a plan from a seed (scenarios.cpp); one seed is one run; several seeds merge their
+// figures. The digest of a report covers every run in it: the same name and options give the same digest with
+// every compiler and optimisation. Only `speed` depends on the machine.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/base/time.hpp"
+#include "sim/checkers/violation.hpp"
+#include "sim/scenarios/gateway_plan.hpp"
+#include "sim/world/histogram.hpp"
+
+namespace amphora::sim {
+
+struct ScenarioInfo {
+  std::string_view name;
+  std::string_view summary;
+  Duration duration{};  // unless Options says otherwise
+};
+
+struct Options {
+  std::uint64_t seed = 1;
+  std::uint64_t seeds = 1;           // runs seed, seed + 1, …
+  std::optional<Duration> duration;  // empty: the scenario's own
+  std::uint32_t loss_ppm = 0;        // of serial writes and received CAN frames
+  bool trace = false;                // keep the last entries also of a run without violation
+  Sabotage sabotage = Sabotage::kNone;
+};
+
+struct Figure {
+  std::string_view name;
+  // A distribution in units of 1/divisor, or one number.
+  std::variant<Histogram, std::int64_t> value;
+  std::int64_t divisor = 1;
+};
+
+struct RunReport {
+  std::string_view scenario;
+  std::uint64_t seed = 0;
+  std::uint64_t seeds = 0;
+  Duration duration{};  // of each run
+  std::vector<Figure> figures;
+  std::uint64_t violation_count = 0;
+  std::vector<Violation> violations;  // of the first run that had any
+  std::uint64_t failed_seed = 0;      // of that run
+  std::vector<std::string> trace;     // likewise, or of the last run if asked for
+  std::uint64_t digest = 0;
+  double speed = 0;  // virtual time over processor time of this thread
+};
+
+std::span<const ScenarioInfo> list();
+
+// Empty for a name that list() does not have.
+std::optional<RunReport> run(std::string_view name, const Options& options);
+
+// The plan a scenario makes for one seed. Empty for an unknown name.
+std::optional<GatewayPlan> make_plan(std::string_view name, std::uint64_t seed, const Options& options);
+
+}  // namespace amphora::sim
