@@ -13,7 +13,9 @@
 #include "apps/amphora/check/check.hpp"
 #include "apps/amphora/completion/completion.hpp"
 #include "apps/amphora/decode/decode.hpp"
+#include "apps/amphora/demo/demo.hpp"
 #include "apps/amphora/emulate/emulate.hpp"
+#include "apps/amphora/run/run_command.hpp"
 #include "apps/amphora/version/version.hpp"
 
 namespace amphora {
@@ -43,6 +45,8 @@ std::unique_ptr<CLI::App> make_program(Action& chosen) {
       "configuration.");
   add_bms(*program, chosen);
   add_check(*program, chosen);
+  add_run(*program, chosen);
+  add_demo(*program, chosen);
   add_decode(*program, chosen);
   add_emulate(*program, chosen);
   add_completion(*program, chosen);
