@@ -2,6 +2,7 @@
 """The demo: it shows telemetry, ends by itself or when told, goes on without a device, and leaves no process behind."""
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -10,11 +11,14 @@ import threading
 
 from program import AMPHORA, PATIENCE, folder, wait_for
 
+MARK = "AMPHORA_DEMO_TEST"
+
 
 class Demo:
     def __init__(self, place, *arguments):
         self.child = subprocess.Popen([AMPHORA, "demo", "--data", str(place), *arguments], stdin=subprocess.DEVNULL,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                      env={**os.environ, MARK: str(place)})
         self.lines = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -39,16 +43,17 @@ class Demo:
 
 
 def processes_in(place):
-    """Every process whose command line names the demo's folder, other than ours: what a demo may have left behind."""
+    """Every process that inherited the mark of a demo in this folder: it, its children, and whatever they left behind."""
+    mark = f"{MARK}={place}".encode()
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    found.append((int(entry.name), command))
             except OSError:
-                continue
-            if f"{place}/" in command or command.endswith(f"{place} "):
-                found.append((int(entry.name), command))
+                continue  # ended while we looked, or not ours
     return found
 
 
@@ -78,12 +83,13 @@ with folder() as place:
     # A killed device is reported and may be missing; the end of the gateway is the end.
     demo = Demo(place)
     demo.find(r"ready\n")
-    children = dict((re.search(r"emulate tinybms| run |mosquitto", command).group(0).strip(), pid)
-                    for pid, command in processes_in(place) if pid != demo.child.pid)
-    subprocess.run(["kill", "-9", str(children["emulate tinybms"])], check=True)
+    children = {re.search(r"emulate \w+| run |mosquitto", command).group(0).strip(): pid
+                for pid, command in processes_in(place) if pid != demo.child.pid}
+    assert set(children) == {"mosquitto", "emulate tinybms", "emulate gx", "run"}, children
+    os.kill(children["emulate tinybms"], signal.SIGKILL)
     demo.find(r"bms has ended \(signal 9")
     assert demo.child.poll() is None
-    subprocess.run(["kill", "-9", str(children["run"])], check=True)
+    os.kill(children["run"], signal.SIGKILL)
     assert demo.wait() == 1, demo.text()
     assert "gateway has ended (signal 9" in demo.text(), demo.text()
     assert not processes_in(place), processes_in(place)
