@@ -27,7 +27,8 @@ void LimitsChecker::handle_node_started(TimePoint) {
 
 void LimitsChecker::handle_live_reply(TimePoint now, TimePoint sampled_at, bool forbids) {
   sampled_at_ = sampled_at;
-  is_silence_measured_ = false;
+  // Values that are old already end no silence, so none begins with them.
+  is_silence_measured_ = now - sampled_at > rules_.data_age_max - rules_.slack;
   track(fault_reported_at_, now, forbids);
 }
 

@@ -63,6 +63,8 @@ class LimitsChecker {
   // The BMS lies about the pack from now on, in a way nobody can notice: the pack's truth is not judged until
   // the next handle_truth().
   void handle_truth_hidden();
+  // The host itself stood still: how fast limits fall says nothing about the node this time.
+  void handle_host_stall() { is_silence_measured_ = true; }
   // A frame of the node completed on the bus.
   void handle_frame(TimePoint now, const can::Frame& frame);
 

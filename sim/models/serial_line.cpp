@@ -99,9 +99,11 @@ void SerialWire::inject(TimePoint now, ByteSpan bytes) {
   if (faults_.is_cut) {
     return;
   }
-  // Noise has no start of its own on the line; it lands behind what is on the way, so that pieces stay in
-  // order of time.
-  const TimePoint start = std::max(now, busy_until_);
+  // On a busy line noise damages bytes, which is what the byte faults do; it never makes a queue.
+  if (busy_until_ > now) {
+    return;
+  }
+  const TimePoint start = now;
   const Piece saved = next_;
   next_ = Piece{};
   next_.is_intact = false;

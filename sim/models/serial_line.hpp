@@ -68,7 +68,7 @@ class SerialWire {
 
   // Queues the bytes behind those still being sent. Returns the number of this write.
   std::uint32_t write(TimePoint now, ByteSpan bytes);
-  // Bytes of noise that arrive at once, without a sender.
+  // A burst of noise without a sender. Nothing happens while the line is busy: see the byte faults.
   void inject(TimePoint now, ByteSpan bytes);
 
   TimePoint poll_timeout() const { return pieces_.is_empty() ? kNever : pieces_.front().at; }

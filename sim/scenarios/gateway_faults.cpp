@@ -148,6 +148,7 @@ void GatewayWorld::apply_node_faults() {
   const bool was_stalled = is_stalled_;
   is_stalled_ = has(FaultKind::kHostStall);
   if (was_stalled != is_stalled_) {
+    limits_checker_.handle_host_stall();
     // What arrived meanwhile waits in the host's buffers and comes first.
     agenda_.set(kToNode, is_stalled_ ? kNever : to_node_.poll_timeout());
     agenda_.set(kCanToNode, is_stalled_ ? kNever : can_to_node_.poll_timeout());

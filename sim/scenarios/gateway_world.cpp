@@ -516,7 +516,8 @@ void GatewayWorld::note_battery_frame(const can::Frame& frame) {
 
 void GatewayWorld::babble() {
   TimePoint next = kNever;
-  if (const auto size = parameter(FaultKind::kSerialBabble)) {
+  const auto size = parameter(FaultKind::kSerialBabble);
+  if (size && noise_at_ <= now_) {
     std::array<std::uint8_t, SerialWire::kPieceBytesMax> noise{};
     const std::size_t count = std::min<std::size_t>(*size, noise.size());
     for (std::size_t i = 0; i < count; ++i) {
@@ -524,8 +525,9 @@ void GatewayWorld::babble() {
     }
     to_node_.inject(now_, ByteSpan{noise}.first(count));
     agenda_.set(kToNode, is_stalled_ ? kNever : to_node_.poll_timeout());
-    next = now_ + kBabbleInterval;
+    noise_at_ = now_ + kBabbleInterval;
   }
+  next = size ? noise_at_ : next;
   if (has(FaultKind::kCanBabble)) {
     can::Frame frame;
     frame.size = 8;

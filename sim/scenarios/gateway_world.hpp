@@ -196,6 +196,7 @@ class GatewayWorld {
   battery::EnergyCounters stored_energy_;
   bool is_stalled_ = false;
   TimePoint offered_at_ = kNever;  // of the frame in the controller
+  TimePoint noise_at_{};           // the next burst of noise on the serial line
   TimePoint restart_at_ = kNever;  // of a controller that is bus-off
   Duration restart_delay_{};
   TimePoint last_keepalive_ = TimePoint::min();

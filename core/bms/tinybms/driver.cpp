@@ -473,10 +473,14 @@ void Driver::handle_block(TimePoint now, Job job, const Reply& reply) {
 void Driver::take_live(TimePoint now) {
   LiveWords words{};
   std::copy_n(block_words_.begin(), words.size(), words.begin());
-  live_ = Sampled<LiveWords>{words, now};
+  // A reply says nothing about when it was made, and a host that was stopped for a while hands it in late.
+  // Since the first request of this poll, though, is a bound that never makes values look fresher than they
+  // are.
+  const TimePoint sampled_at = poll_started_;
+  live_ = Sampled<LiveWords>{words, sampled_at};
   const auto series_cells = known(settings_.word(reg::kSeriesCells));
   const bool had_fault = snapshot_.activity && snapshot_.activity->value == battery::Activity::kFault;
-  statistics_.implausible_values += decode_live(words, now, config_.decode, series_cells, snapshot_);
+  statistics_.implausible_values += decode_live(words, sampled_at, config_.decode, series_cells, snapshot_);
   const bool has_fault = snapshot_.activity && snapshot_.activity->value == battery::Activity::kFault;
   if (has_fault) {
     // Which fault it is stands in the event list only.

@@ -18,6 +18,9 @@
 // back_off_max apart. It is `connected` from its first answer until it has been silent for lost_after or the
 // line closes. Old values stay in the snapshot with their age; nothing is invented.
 //
+// Live values carry the time at which they were first asked for, not the time at which the answer was handed
+// in, so that an answer which waited in a stalled host never looks fresh.
+//
 // Limits: it publishes no charge or discharge limits, because TinyBMS has none (registers 102 and 103 are
 // statistics). It keeps a BMS awake by polling it.
 #pragma once
