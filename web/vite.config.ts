@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the app is built: one page, one service worker, nothing inlined (the box's content security policy forbids it).
 import { createHash } from "node:crypto";
-import { defineConfig, type Plugin } from "vite";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
 
 // The service worker must know every file of the build by its hashed name. Its source holds two placeholders, which are
 // replaced here once all files are known; a changed file changes the version, so browsers fetch the new shell.
@@ -49,6 +50,7 @@ export default defineConfig({
       },
     },
   },
+  test: { include: ["tests/unit/**/*.test.ts"] },
   server: {
     host: "127.0.0.1",
     proxy: { "/api": kBackend, "/metrics": kBackend, "/ws": { target: kBackend, ws: true } },

@@ -75,6 +75,9 @@ const kDayYear = new Intl.DateTimeFormat(undefined, {
   year: "numeric",
 });
 
+const kMinute = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
+export const minute_of_day = (time: string | number) => kMinute.format(new Date(time));
 export const time_of_day = (time: string | number) => kTime.format(new Date(time));
 export const short_date = (time: string | number) => kDate.format(new Date(time));
 export const long_date = (time: string | number) => kDayYear.format(new Date(time));
@@ -83,6 +86,8 @@ export function date_and_time(time: string | number): string {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? kUnknown : `${kDate.format(date)}, ${kTime.format(date)}`;
 }
+
+export const date_and_minute = (time: number) => `${kDate.format(new Date(time))}, ${minute_of_day(time)}`;
 
 // Digits needed to write multiples of `step`: 0.001 -> 3.
 export function digits_of_step(step: number | undefined): number {

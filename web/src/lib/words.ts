@@ -22,28 +22,22 @@ export const kLimitUnit: Record<LimitName, string> = { cvl: "V", ccl: "A", dcl: 
 
 const kReasons: Record<string, string> = {
   profile: "set for this battery",
-  configuration: "set for this battery",
-  bms: "asked for by the BMS",
-  bms_limit: "asked for by the BMS",
-  bms_cutoff: "kept below the BMS's cut-off",
+  profile_max: "set for this battery",
+  user: "asked for by a person or a controller",
+  bms_published_limit: "asked for by the BMS",
   cell_voltage_high: "a cell is nearly full",
   cell_voltage_low: "a cell is nearly empty",
   temperature_high: "the battery is warm",
   temperature_low: "the battery is cold",
-  soc_high: "the battery is nearly full",
-  soc_low: "the battery is nearly empty",
-  soc_reserve: "the reserve is reached",
+  soc_low: "the reserve is reached",
   imbalance: "the cells have drifted apart",
-  cell_imbalance: "the cells have drifted apart",
+  ramp: "rising slowly",
+  recovery: "waiting a moment after a recovery",
+  missing: "the BMS has not reported all it must",
   stale: "no fresh reading from the BMS",
-  stale_data: "no fresh reading from the BMS",
-  fault: "the BMS reports a fault",
-  bms_fault: "the BMS reports a fault",
-  alarm: "an alarm is in force",
   implausible: "readings contradict each other",
+  fault: "the BMS reports a fault",
   inverter_lost: "the inverter does not answer",
-  ramp: "rising slowly after a stop",
-  starting: "the first complete reading is awaited",
 };
 
 export const describe_reason = (reason: string) => kReasons[reason] ?? humanise(reason).toLowerCase();
@@ -74,6 +68,8 @@ const kPhases: Record<string, Status> = {
   lost: { tone: "bad", title: "Inverter lost", text: "It no longer answers; currents are limited to zero." },
   silent: { tone: "bad", title: "Silent", text: "The inverter stayed away; sending has stopped and is tried again." },
   battery_lost: { tone: "bad", title: "Battery lost", text: "No fresh readings; currents are limited to zero." },
+  fault: { tone: "bad", title: "Fault", text: "The BMS reports a fault; currents are limited to zero." },
+  implausible: { tone: "bad", title: "Implausible", text: "Readings contradict each other; currents are zero." },
   bus_off: { tone: "bad", title: "Bus off", text: "The CAN line is broken or no other device acknowledges." },
 };
 

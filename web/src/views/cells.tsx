@@ -52,7 +52,7 @@ function Figures({ cells }: { cells: Cells | undefined }) {
         label="Balancing"
         text={format_number(balancing, 0)}
         unit=""
-        detail={balancing === undefined ? undefined : "cells"}
+        detail={balancing === undefined ? undefined : `of ${cells?.count} cells`}
       />
     </dl>
   );
@@ -76,7 +76,7 @@ function CellTable({ cells }: { cells: Cells }) {
         </thead>
         <tbody>
           {cells.mv.map((mv, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a cell is its position in the pack
+            // The key: a cell is its position in the pack
             <tr key={index}>
               <th scope="row">{index + 1}</th>
               <td class="number">{with_unit(mv / 1000, 3, "V")}</td>

@@ -76,50 +76,52 @@ function handle_words(text: string): void {
 
 function Filters() {
   return (
-    <form class="filters" role="search" aria-label="Filter events" onSubmit={(event) => event.preventDefault()}>
-      <label>
-        <span>Level</span>
-        <select
-          value={level.value}
-          onChange={(event) => {
-            level.value = event.currentTarget.value as EventLevel | "";
-            void load();
-          }}
-        >
-          {kEventLevels.map((name) => (
-            <option key={name} value={name === "info" ? "" : name}>
-              {kLevelChoice[name]}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        <span>Source</span>
-        <select
-          value={source.value}
-          onChange={(event) => {
-            source.value = event.currentTarget.value;
-            void load();
-          }}
-        >
-          <option value="">All sources</option>
-          {kEventSources.map((name) => (
-            <option key={name} value={name}>
-              {describe_source(name)}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label class="grow">
-        <span>Words</span>
-        <input
-          type="search"
-          value={words.value}
-          placeholder="for example: limit"
-          onInput={(event) => handle_words(event.currentTarget.value)}
-        />
-      </label>
-    </form>
+    <search>
+      <form class="filters" aria-label="Filter events" onSubmit={(event) => event.preventDefault()}>
+        <label>
+          <span>Level</span>
+          <select
+            value={level.value}
+            onChange={(event) => {
+              level.value = event.currentTarget.value as EventLevel | "";
+              void load();
+            }}
+          >
+            {kEventLevels.map((name) => (
+              <option key={name} value={name === "info" ? "" : name}>
+                {kLevelChoice[name]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          <span>Source</span>
+          <select
+            value={source.value}
+            onChange={(event) => {
+              source.value = event.currentTarget.value;
+              void load();
+            }}
+          >
+            <option value="">All sources</option>
+            {kEventSources.map((name) => (
+              <option key={name} value={name}>
+                {describe_source(name)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="grow">
+          <span>Words</span>
+          <input
+            type="search"
+            value={words.value}
+            placeholder="for example: limit"
+            onInput={(event) => handle_words(event.currentTarget.value)}
+          />
+        </label>
+      </form>
+    </search>
   );
 }
 

@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ApiError, fetch_days, fetch_history, history_csv_url } from "../api/client";
 import type { History, HistoryDay } from "../api/types";
-import { date_and_time, with_unit } from "../lib/format";
+import { date_and_minute, date_and_time, with_unit } from "../lib/format";
 import { is_live, kRangeChoices, type Range, range_until, shifted, zoomed } from "../lib/history_range";
 import { is_connected } from "../state/store";
 import { Card, Failure, Loading, TableBehind } from "./parts/card";
@@ -74,7 +74,7 @@ function RangeBar() {
   const span = current.to - current.from;
   return (
     <div class="range-bar">
-      <div class="segmented" role="group" aria-label="Span of time">
+      <fieldset class="segmented" aria-label="Span of time">
         {kRangeChoices.map((choice) => (
           <button
             key={choice.name}
@@ -86,8 +86,8 @@ function RangeBar() {
             {choice.name}
           </button>
         ))}
-      </div>
-      <div class="range-moves" role="group" aria-label="Move and zoom">
+      </fieldset>
+      <fieldset class="range-moves" aria-label="Move and zoom">
         <button
           type="button"
           class="icon-button"
@@ -123,9 +123,9 @@ function RangeBar() {
         <a class="button small" download href={history_csv_url({ ...current, series: kSeries })}>
           <DownloadIcon /> CSV
         </a>
-      </div>
+      </fieldset>
       <p class="range-text" role="status">
-        {date_and_time(current.from)} to {is_live(current, now) ? "now" : date_and_time(current.to)}
+        {date_and_minute(current.from)} to {is_live(current, now) ? "now" : date_and_minute(current.to)}
       </p>
     </div>
   );
@@ -239,7 +239,9 @@ function Charts({ answer }: { answer: History }) {
     <div class="charts">
       {charts_of(answer).map((chart) => (
         <figure key={chart.id} class="chart">
-          <figcaption>{chart.title}</figcaption>
+          <figcaption>
+            {chart.title} <span class="unit">{chart.lines[0]?.unit}</span>
+          </figcaption>
           <LineChart
             time={answer.time}
             lines={chart.lines}

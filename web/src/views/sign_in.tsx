@@ -9,7 +9,8 @@ import { session } from "../state/store";
 import { Note } from "./parts/card";
 import { Mark } from "./parts/icons";
 
-const kPasswordMin = 10;
+// The box refuses shorter ones; told here before anything is sent.
+const kPasswordMin = 8;
 
 interface FieldProps {
   id: string;

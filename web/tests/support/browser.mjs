@@ -20,7 +20,8 @@ const kArguments = [
 
 function executable_path() {
   const path = process.env.AMPHORA_CHROMIUM ?? "/usr/bin/chromium";
-  if (!existsSync(path)) throw new Error(`${path} is missing: install Debian's package chromium, or set AMPHORA_CHROMIUM`);
+  if (!existsSync(path))
+    throw new Error(`${path} is missing: install Debian's package chromium, or set AMPHORA_CHROMIUM`);
   return path;
 }
 

@@ -23,6 +23,7 @@ const kDefaults = {
   soc_percent: 63.4,
   fail_write_register: undefined,
   no_websocket: false,
+  unknown: [], // names of battery values that the BMS does not report
 };
 
 export class SimBox {
@@ -181,6 +182,7 @@ export class SimBox {
     };
     if (power > 5) battery.time_to_full_s = seconds((5.12 * (100 - this.soc)) / 100);
     if (power < -5) battery.time_to_empty_s = seconds((5.12 * this.soc) / 100);
+    for (const name of this.options.unknown) delete battery[name];
     return battery;
   }
 

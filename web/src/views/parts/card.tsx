@@ -109,9 +109,9 @@ export function TableBehind({ label, children }: { label: string; children: Comp
     <details class="table-behind">
       <summary>{label}</summary>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keyboard */}
-      <div class="table-scroll" tabIndex={0} role="region" aria-label={label}>
+      <section class="table-scroll" tabIndex={0} aria-label={label}>
         {children}
-      </div>
+      </section>
     </details>
   );
 }

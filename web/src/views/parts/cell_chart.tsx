@@ -72,7 +72,7 @@ function Bars({ cells, width, picked, on_pick }: BarsProps) {
   const kind_of = (index: number) =>
     index === cells.min_index ? "min" : index === cells.max_index ? "max" : cells.balancing?.[index] ? "balancing" : "";
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: pointing only reads out a bar; the table below holds the same
+    // Pointing only reads out a bar; the table below holds the same
     <svg
       class="cell-chart"
       width={width}
@@ -97,7 +97,7 @@ function Bars({ cells, width, picked, on_pick }: BarsProps) {
         const x = kLeft + slot * index + (slot - bar) / 2;
         const y = y_of(mv);
         return (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a cell is its position in the pack
+          // The key: a cell is its position in the pack
           <g key={index} class="bar" data-kind={kind_of(index)} data-picked={picked === index ? "" : undefined}>
             <rect x={x} y={y} width={bar} height={Math.max(0, kHeight - kBottom - y)} rx={Math.min(3, bar / 3)} />
             {cells.balancing?.[index] && bar > 3 && (

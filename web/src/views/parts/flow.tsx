@@ -6,27 +6,8 @@ import { duration, format_number, kUnknown, power, with_unit } from "../../lib/f
 import { describe_activity, describe_phase } from "../../lib/words";
 import { battery_age_ms, connection, is_battery_stale, state } from "../../state/store";
 import { Card, Unknown, Value } from "./card";
+import { type Direction, direction_of, speed_of } from "./flow_figures";
 import { Vessel } from "./vessel";
-
-// Below this the line stands still: measuring noise around zero is no flow.
-const kIdleBelowW = 5;
-
-export type Direction = "in" | "out" | "none";
-
-export function direction_of(power_w: number | undefined): Direction {
-  if (power_w === undefined || Math.abs(power_w) < kIdleBelowW) return "none";
-  return power_w > 0 ? "in" : "out";
-}
-
-// 1 (a trickle) to 5: each step is about three times the power.
-export function speed_of(power_w: number | undefined): number {
-  const magnitude = Math.abs(power_w ?? 0);
-  if (magnitude < 60) return 1;
-  if (magnitude < 200) return 2;
-  if (magnitude < 700) return 3;
-  if (magnitude < 2500) return 4;
-  return 5;
-}
 
 function Line({ direction, speed }: { direction: Direction; speed: number }) {
   // Drawn from the battery (left) to the inverter (right); charging runs the other way.
@@ -43,7 +24,7 @@ function Inverter() {
     <svg class="inverter" viewBox="0 0 90 120" aria-hidden="true">
       <rect class="inverter-case" x="6" y="6" width="78" height="108" rx="14" />
       <rect class="inverter-screen" x="20" y="22" width="50" height="36" rx="7" />
-      <path class="inverter-wave" d="M26 40c4.8-12 9.5-12 14.3 0h9.4c4.8 12 9.5 12 14.3 0" />
+      <path class="inverter-wave" d="M27 40c4-15 14-15 18 0s14 15 18 0" />
       <path class="inverter-vents" d="M24 76h42M24 86h42M24 96h42" />
     </svg>
   );

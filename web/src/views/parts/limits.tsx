@@ -4,7 +4,7 @@ import type { LimitName, LimitReason, Limits } from "../../api/types";
 import { format_number, with_unit } from "../../lib/format";
 import { describe_by, describe_reason, kLimitMeaning, kLimitTitle, kLimitUnit } from "../../lib/words";
 import { group_age_ms, is_group_stale, state } from "../../state/store";
-import { Card, Note, Value } from "./card";
+import { Card, Pill, Value } from "./card";
 
 const kOrder: LimitName[] = ["ccl", "dcl", "cvl", "dvl"];
 
@@ -72,10 +72,8 @@ export function LimitsCard() {
       class="limits-card"
       is_stale={is_group_stale("limits")}
       age_ms={group_age_ms("limits")}
+      aside={limits?.allowed === false && <Pill tone="warn">No permission to charge or discharge</Pill>}
     >
-      {limits?.allowed === false && (
-        <Note tone="warn">The inverter gets no permission to charge or discharge now.</Note>
-      )}
       {limits ? (
         <div class="limits">
           {kOrder.map((name) => (

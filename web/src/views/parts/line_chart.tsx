@@ -5,7 +5,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { format_number } from "../../lib/format";
+import { format_number, minute_of_day, short_date, time_of_day } from "../../lib/format";
 import { colour, colour_epoch } from "../../lib/theme";
 
 export interface Line {
@@ -46,11 +46,20 @@ function series_of(line: Line): uPlot.Series {
   return series;
 }
 
+// In the reader's own way of writing times. A label at midnight is the day that begins there.
+function time_labels(_plot: uPlot, ticks: number[], _axis: number, _space: number, increment_s: number): string[] {
+  return ticks.map((tick) => {
+    const date = new Date(tick * 1000);
+    const is_midnight = date.getHours() === 0 && date.getMinutes() === 0;
+    if (increment_s >= 86_400 || is_midnight) return short_date(tick * 1000);
+    return increment_s < 60 ? time_of_day(tick * 1000) : minute_of_day(tick * 1000);
+  });
+}
+
 function options_of(newest: { current: LineChartProps }, width: number): uPlot.Options {
   const props = newest.current;
   const grid = { stroke: colour("line"), width: 1 };
   const axis = { stroke: colour("ink-2"), grid, ticks: { show: false }, font: kFont };
-  const unit = props.lines[0]?.unit ?? "";
   return {
     width,
     height: props.height,
@@ -65,16 +74,8 @@ function options_of(newest: { current: LineChartProps }, width: number): uPlot.O
       y: { range: (_plot, min, max) => newest.current.range(min ?? 0, max ?? 0) },
     },
     axes: [
-      { ...axis, space: 70 },
-      {
-        ...axis,
-        size: 56,
-        values: (_plot, ticks) => ticks.map((tick) => `${+tick.toFixed(3)}`),
-        label: unit,
-        labelSize: 16,
-        labelFont: kFont,
-        labelGap: 0,
-      },
+      { ...axis, space: 64, size: 30, values: time_labels },
+      { ...axis, size: 52, values: (_plot, ticks) => ticks.map((tick) => `${+tick.toFixed(3)}`) },
     ],
     series: [
       { value: (_plot, value) => (value === null ? "–" : new Date(value * 1000).toLocaleString()) },
@@ -104,7 +105,7 @@ export function LineChart(props: LineChartProps) {
   const newest = useRef(props);
   newest.current = props;
   const epoch = colour_epoch.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: built anew when the colours change, not for new values
+  // Built anew when the colours change, not for new values
   useEffect(() => {
     const element = frame.current;
     if (!element) return;
@@ -121,7 +122,7 @@ export function LineChart(props: LineChartProps) {
       plot.current = undefined;
     };
   }, [epoch]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `lines` is derived from the same answer as `time`
+  // `lines` is derived from the same answer as `time`
   useEffect(() => {
     plot.current?.setData(data_of(newest.current));
   }, [props.time, props.from, props.to]);

@@ -187,7 +187,7 @@ interface FlagsProps {
 
 export function FlagsInput({ id, value, choices, is_disabled, on_input }: FlagsProps) {
   return (
-    <div class="flags" role="group" aria-labelledby={`${id}-label`} id={id}>
+    <fieldset class="flags" aria-labelledby={`${id}-label`} id={id}>
       {choices.map((choice) => {
         const weight = Number(choice.value);
         const is_set = Math.floor(value / weight) % 2 === 1;
@@ -203,7 +203,7 @@ export function FlagsInput({ id, value, choices, is_disabled, on_input }: FlagsP
           </label>
         );
       })}
-    </div>
+    </fieldset>
   );
 }
 

@@ -153,7 +153,7 @@ export function Shell({ title, children }: { title: string; children: ComponentC
   const main = useRef<HTMLElement>(null);
   const is_first = useRef(true);
   const name = state.value.box?.name ?? "Amphora";
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new page starts at its top, and is announced by its heading
+  // A new page starts at its top, and is announced by its heading
   useEffect(() => {
     if (is_first.current) {
       is_first.current = false;
