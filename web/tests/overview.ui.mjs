@@ -67,7 +67,7 @@ test("shows charge, power, limits with reason and origin", async () => {
     await page.locator(".limit summary").first().click();
     assert.match(await text_of(page, ".limit table"), /set for this battery your settings 50\.0 A/);
     server.box.options.power_w = -640;
-    await page.locator('.flow-dots[data-direction="out"]').waitFor();
+    await page.locator('.flow-dots[data-direction="out"]').waitFor({ state: "attached" });
     assert.match(await text_of(page, ".watts"), /^640 W/);
   });
 });
@@ -88,7 +88,7 @@ test("an unknown value is a dash with a reason, never zero", async () => {
 test("an old reading is grey, with its age, and nothing moves", async () => {
   await with_page({ power_w: 1000 }, async (page, server) => {
     await checks.open_page(page, server.url, "/");
-    await page.locator(".flow-dots").waitFor();
+    await page.locator(".flow-dots").waitFor({ state: "attached" });
     server.box.options.bms_silent = true;
     server.box.silent_s = 30;
     await page.locator(".flow-card[data-stale] .stale-badge").waitFor();
@@ -194,7 +194,7 @@ test("nothing moves where motion is not wanted, and an arrow tells the direction
   await with_page({ power_w: 800 }, async (page, server) => {
     await page.emulateMedia({ reducedMotion: "reduce" });
     await checks.open_page(page, server.url, "/");
-    await page.locator(".flow-dots").waitFor();
+    await page.locator(".flow-dots").waitFor({ state: "attached" });
     assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
     assert.equal(await page.locator(".flow-arrow").isVisible(), true);
     await page.emulateMedia({ reducedMotion: "no-preference" });

@@ -37,28 +37,25 @@ export const can_write = computed(() => {
 
 // A whole state replaces everything: groups that are gone are unknown again.
 export function apply_state(next: BoxState, now: number): void {
-  const at: Received["at"] = {};
-  for (const name of kGroupNames) if (next[name] !== undefined) at[name] = now;
-  received.value = { state: next, at };
-  note_message(now);
+  merge({ state: {}, at: {} }, next, now);
 }
 
 // A delta replaces whole groups. Order is the connection's: the wall clocks of box and browser are never compared, and a
 // box whose clock is set back must not freeze the page.
 export function apply_delta(delta: BoxState, now: number): void {
-  const current = received.value;
-  const next: BoxState = { ...current.state };
-  const at = { ...current.at };
-  for (const name of kGroupNames) {
-    if (delta[name] === undefined) continue;
-    Object.assign(next, { [name]: delta[name] });
-    at[name] = now;
-  }
-  received.value = { state: next, at };
-  note_message(now);
+  merge(received.value, delta, now);
 }
 
-function note_message(now: number): void {
+// Takes the groups this page knows, and nothing else of a message.
+function merge(base: Received, message: BoxState, now: number): void {
+  const state: BoxState = { ...base.state };
+  const at = { ...base.at };
+  for (const name of kGroupNames) {
+    if (message[name] === undefined) continue;
+    Object.assign(state, { [name]: message[name] });
+    at[name] = now;
+  }
+  received.value = { state, at };
   last_message_at.value = now;
   page_now.value = now;
   is_from_storage.value = false;
@@ -122,7 +119,11 @@ export function load_last_state(): void {
   }
 }
 
+// After a sign-out nothing of the battery stays in this browser, neither stored nor on its way to be.
 export function forget_last_state(): void {
+  received.value = { state: {}, at: {} };
+  last_message_at.value = undefined;
+  live_events.value = [];
   try {
     localStorage.removeItem(kSavedKey);
   } catch {
