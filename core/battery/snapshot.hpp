@@ -59,6 +59,14 @@ struct PublishedLimits {
   friend constexpr bool operator==(const PublishedLimits&, const PublishedLimits&) = default;
 };
 
+// Currents at which the BMS opens its own switches: settings, so their age means nothing. A limit must stay
+// below them with a margin, because a switch that opens under load takes the house down.
+struct CutOffs {
+  std::optional<Milliamps> charge_current;
+  std::optional<Milliamps> discharge_current;
+  friend constexpr bool operator==(const CutOffs&, const CutOffs&) = default;
+};
+
 // Static facts. Empty text or empty optional: unknown.
 struct Identity {
   FixedText<16> manufacturer;
@@ -89,6 +97,7 @@ struct Snapshot {
   Reading<AlarmSet> alarms;    // raised by the BMS itself
   Reading<AlarmSet> warnings;  // likewise, less severe
   Reading<PublishedLimits> limits;
+  Reading<CutOffs> cut_offs;
 
   Reading<MilliampHours> capacity;  // installed
   Reading<std::uint32_t> cycle_count;

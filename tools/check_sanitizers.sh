@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# tools/check_sanitizers.sh [--build-only | --all]
+# Without an argument: the core's and the simulator's tests and the replay of every fuzz corpus, built by clang with
+# AddressSanitizer and UndefinedBehaviorSanitizer. This is the part that fits into `make test`.
+# --build-only builds that part and runs nothing. --all builds and runs every unit, sim and fuzz test this way, then the
+# unit tests with ThreadSanitizer.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+jobs=${JOBS:-$(nproc)}
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+# build PRESET TARGET...
+build() {
+  local preset=$1
+  shift
+  [[ -f build/$preset/build.ninja ]] || cmake --preset "$preset" >/dev/null
+  cmake --build "build/$preset" -j "$jobs" --target "$@" >"build/$preset/build.log" 2>&1 || {
+    cat "build/$preset/build.log" >&2
+    exit 1
+  }
+}
+run() { ctest --test-dir "build/$1" --output-on-failure --no-tests=error -j "$jobs" "${@:2}"; }
+
+case ${1:-} in
+  --all)
+    build asan amphora_unit_tests amphora_fuzzers
+    run asan -L '^(unit|sim|fuzz)$' -LE '^tool$'
+    build tsan amphora_unit_tests
+    run tsan -L '^(unit|sim)$' -LE '^tool$'
+    ;;
+  '' | --build-only)
+    targets=(amphora_core_test amphora_fuzzers)
+    [[ -f sim/CMakeLists.txt ]] && targets+=(amphora_sim_test)
+    build asan "${targets[@]}"
+    if [[ -z ${1:-} ]]; then run asan -R '^(unit\.amphora_(core|sim)|fuzz\..*)$'; fi
+    ;;
+  *)
+    echo "check_sanitizers: unknown argument '$1'; allowed: --build-only, --all" >&2
+    exit 2
+    ;;
+esac
