@@ -74,7 +74,7 @@ test("a value out of range is told at the field and cannot be written", async ()
 });
 
 test("a write that the BMS refuses is told at the field, with what is on the BMS now", async () => {
-  await with_page({ fail_write_register: 315 }, async (page, server) => {
+  await with_page({ refuse_register: 315 }, async (page, server) => {
     await open_bms_settings(page, server);
     await page.locator("#bms-315").fill("4.1");
     await review_and_write(page);
@@ -87,6 +87,24 @@ test("a write that the BMS refuses is told at the field, with what is on the BMS
   });
 });
 
+test("a write that breaks off half way is told register by register", async () => {
+  await with_page({ fail_write_register: 317 }, async (page, server) => {
+    await open_bms_settings(page, server);
+    await page.locator("#bms-315").fill("4.18");
+    await page.locator("#bms-317").fill("70");
+    await page.locator("#bms-318").fill("30");
+    await review_and_write(page);
+    await row_of(page, "Over-voltage cut-off").getByText("Written and read back: 4.180").waitFor();
+    await row_of(page, "Discharge over-current cut-off")
+      .getByText("The BMS did not answer. On the BMS now: 60")
+      .waitFor();
+    const last = page.locator(".setting", { has: page.locator("#bms-318") });
+    await last.getByText("Not written, because an earlier one failed").waitFor();
+    assert.equal(await page.locator("#bms-315").inputValue(), "4.180");
+    assert.equal(await page.locator("#bms-318").inputValue(), "30", "what was typed is not lost");
+  });
+});
+
 test("flags are single boxes, and a read-only setting cannot be typed in", async () => {
   await with_page({}, async (page, server) => {
     await open_bms_settings(page, server);
@@ -95,6 +113,10 @@ test("flags are single boxes, and a read-only setting cannot be typed in", async
     await review_and_write(page);
     await page.locator(".field-good").waitFor();
     assert.equal(setting_of(server, 329).value, 6);
+    await page.getByLabel("Discharge over-current time-out").selectOption("30");
+    await review_and_write(page);
+    await page.locator(".field-good").getByText("time-out: 30").waitFor();
+    assert.equal(setting_of(server, 329).value, 30 * 256 + 6);
     assert.equal(await page.locator("#bms-307").isDisabled(), true);
   });
 });

@@ -16,14 +16,18 @@ import type {
 export class ApiError extends Error {
   readonly status: number; // 0: no answer at all
   readonly problem: Problem;
-  constructor(status: number, problem: Problem) {
+  readonly body: unknown; // the whole answer, where it says more than the problem
+  constructor(status: number, problem: Problem, body?: unknown) {
     super(problem.message);
     this.status = status;
     this.problem = problem;
+    this.body = body;
   }
 }
 
-const kRequestTimeoutMs = 20_000; // a verified write takes the BMS several seconds
+const kRequestTimeoutMs = 15_000;
+// Writing and reading back takes the BMS about a second for each setting; the box itself gives up after a minute.
+const kWriteTimeoutMs = 75_000;
 
 let csrf_token = "";
 
@@ -45,10 +49,14 @@ async function send(method: string, path: string, body?: unknown): Promise<Respo
       body: body === undefined ? null : JSON.stringify(body),
       cache: "no-store",
       credentials: "same-origin",
-      signal: AbortSignal.timeout(kRequestTimeoutMs),
+      signal: AbortSignal.timeout(method === "GET" ? kRequestTimeoutMs : kWriteTimeoutMs),
     });
   } catch {
-    throw new ApiError(0, { code: "no_answer", message: "The box does not answer. Nothing is known to have changed." });
+    throw new ApiError(0, {
+      code: "no_answer",
+      message:
+        method === "GET" ? "The box does not answer." : "The box did not answer, so it is not known what was changed.",
+    });
   }
 }
 
@@ -71,7 +79,7 @@ async function request<T>(method: string, path: string, body?: unknown, is_retry
     await fetch_session();
     return request<T>(method, path, body, true);
   }
-  throw new ApiError(response.status, problem);
+  throw new ApiError(response.status, problem, parsed);
 }
 
 function query(values: Record<string, string | number | undefined>): string {

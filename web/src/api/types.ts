@@ -53,6 +53,8 @@ export interface Battery {
   temperature_min_c?: number;
   temperature_max_c?: number;
   cells?: Cells;
+  cell_min_mv?: number; // without `cells`: a BMS that reports only the extremes
+  cell_max_mv?: number;
   energy_in_kwh?: number;
   energy_out_kwh?: number;
   cycle_count?: number;
@@ -83,6 +85,7 @@ export interface Limits {
 export interface Can {
   interface?: string;
   state?: string;
+  error?: string;
   frames_sent?: number;
   frames_received?: number;
   errors?: number;
@@ -109,6 +112,7 @@ export interface LinkChange {
 export interface BmsLink {
   port?: string;
   state: string;
+  error?: string;
   since_s?: number;
   history?: LinkChange[];
   requests_sent?: number;
@@ -208,6 +212,19 @@ export interface Choice {
   text: string;
 }
 
+// A part of a register: `bits` bits from bit `shift` on.
+export interface BmsField {
+  name: string;
+  title: string;
+  unit?: string;
+  shift: number;
+  bits: number;
+  min: number;
+  max: number;
+  choices?: Choice[];
+  value?: number;
+}
+
 export interface BmsSetting {
   register: number;
   name: string;
@@ -222,6 +239,7 @@ export interface BmsSetting {
   writable: boolean;
   kind: "number" | "choice" | "flags";
   choices?: Choice[];
+  fields?: BmsField[]; // kind flags
   help?: string;
 }
 
@@ -234,7 +252,13 @@ export interface BmsSettings {
 
 export interface BmsWriteResult {
   result: string;
-  settings?: { register: number; result: string; value?: number }[];
+  settings?: BmsWriteOutcome[];
+}
+
+export interface BmsWriteOutcome {
+  register: number;
+  result: string;
+  value?: number; // what is on the BMS
 }
 
 export interface BoxField {

@@ -24,6 +24,7 @@ const kReasons: Record<string, string> = {
   profile: "set for this battery",
   profile_max: "set for this battery",
   user: "asked for by a person or a controller",
+  bms_cut_off: "kept below the BMS's own cut-off",
   bms_published_limit: "asked for by the BMS",
   cell_voltage_high: "a cell is nearly full",
   cell_voltage_low: "a cell is nearly empty",
@@ -47,6 +48,7 @@ const kSetBy: Record<string, string> = {
   amphora: "Amphora",
   bms: "the BMS",
   inverter: "the inverter",
+  user: "a person or a controller",
 };
 export const describe_by = (by: string | undefined) => (by === undefined ? undefined : (kSetBy[by] ?? humanise(by)));
 
@@ -67,7 +69,8 @@ const kPhases: Record<string, Status> = {
   online: { tone: "good", title: "Online", text: "The inverter receives limits and answers." },
   lost: { tone: "bad", title: "Inverter lost", text: "It no longer answers; currents are limited to zero." },
   silent: { tone: "bad", title: "Silent", text: "The inverter stayed away; sending has stopped and is tried again." },
-  battery_lost: { tone: "bad", title: "Battery lost", text: "No fresh readings; currents are limited to zero." },
+  battery_stale: { tone: "bad", title: "Battery lost", text: "No fresh readings; currents are limited to zero." },
+  battery_lost: { tone: "bad", title: "Battery lost", text: "The BMS stayed away; nothing is sent until it returns." },
   fault: { tone: "bad", title: "Fault", text: "The BMS reports a fault; currents are limited to zero." },
   implausible: { tone: "bad", title: "Implausible", text: "Readings contradict each other; currents are zero." },
   bus_off: { tone: "bad", title: "Bus off", text: "The CAN line is broken or no other device acknowledges." },

@@ -35,11 +35,24 @@ const volts = (mv: number | undefined) => format_number(mv === undefined ? undef
 const cell_name = (index: number | undefined) => (index === undefined ? undefined : `cell ${index + 1}`);
 
 function Figures({ cells }: { cells: Cells | undefined }) {
+  const battery = state.value.battery;
   const balancing = cells?.balancing?.filter(Boolean).length;
   return (
     <dl class="figures">
-      <Figure label="Lowest" text={volts(cells?.min_mv)} unit="V" detail={cell_name(cells?.min_index)} tone="min" />
-      <Figure label="Highest" text={volts(cells?.max_mv)} unit="V" detail={cell_name(cells?.max_index)} tone="max" />
+      <Figure
+        label="Lowest"
+        text={volts(cells?.min_mv ?? battery?.cell_min_mv)}
+        unit="V"
+        detail={cell_name(cells?.min_index)}
+        tone="min"
+      />
+      <Figure
+        label="Highest"
+        text={volts(cells?.max_mv ?? battery?.cell_max_mv)}
+        unit="V"
+        detail={cell_name(cells?.max_index)}
+        tone="max"
+      />
       <Figure label="Average" text={volts(cells?.average_mv)} unit="V" detail={cells && `${cells.count} cells`} />
       <Figure
         label="Difference"

@@ -45,6 +45,7 @@ function inverter_detail(): string {
   const status = describe_phase(inverter);
   if (!inverter) return status.text;
   const since = running_s("inverter", inverter.since_s);
+  if (inverter.can?.error) return inverter.can.error;
   if (inverter.phase !== "online") return status.text;
   const bus = inverter.can?.interface ?? "CAN";
   return since === undefined ? `on ${bus}` : `on ${bus} for ${duration(since)}`;
@@ -52,7 +53,7 @@ function inverter_detail(): string {
 
 function link_detail(): string {
   const link = state.value.bms_link;
-  if (link?.state !== "connected") return describe_link(link).text;
+  if (link?.state !== "connected") return link?.error ?? describe_link(link).text;
   const model = [state.value.battery?.manufacturer, state.value.battery?.model].filter(Boolean).join(" ");
   return model || link.port || "";
 }

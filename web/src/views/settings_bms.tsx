@@ -4,7 +4,8 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ApiError, fetch_bms_settings, send_bms_command, write_bms_settings } from "../api/client";
-import type { BmsSetting, BmsSettings } from "../api/types";
+import type { BmsSetting, BmsSettings, BmsWriteOutcome, BmsWriteResult, Choice } from "../api/types";
+import { field_value, fields_of, help_of, in_groups } from "../lib/bms_register";
 import { date_and_time, digits_of_step, humanise, with_unit } from "../lib/format";
 import { is_same, parse_number, range_text, to_input } from "../lib/setting_input";
 import { can_write, is_connected } from "../state/store";
@@ -63,16 +64,27 @@ async function load(): Promise<void> {
   }
 }
 
+function show_choice(choices: Choice[] | undefined, value: number): string {
+  return choices?.find((choice) => Number(choice.value) === value)?.text ?? String(value);
+}
+
 function show_value(setting: BmsSetting, value: number | undefined): string {
   if (value === undefined) return "–";
-  if (setting.kind === "choice") {
-    return setting.choices?.find((choice) => Number(choice.value) === value)?.text ?? String(value);
-  }
-  if (setting.kind === "flags") {
-    const set = (setting.choices ?? []).filter((choice) => Math.floor(value / Number(choice.value)) % 2 === 1);
-    return set.length === 0 ? "none" : set.map((choice) => choice.text).join(", ");
-  }
-  return with_unit(value, digits_of_step(setting.step), setting.unit ?? "");
+  if (setting.kind === "choice") return show_choice(setting.choices, value);
+  if (setting.kind === "number") return with_unit(value, digits_of_step(setting.step), setting.unit ?? "");
+  const parts = fields_of(setting).map((field) => {
+    const part = field_value(value, field);
+    const text =
+      field.bits === 1
+        ? part === 1
+          ? "on"
+          : "off"
+        : field.choices
+          ? show_choice(field.choices, part)
+          : with_unit(part, 0, field.unit ?? "");
+    return `${field.title}: ${text}`;
+  });
+  return parts.join(", ");
 }
 
 interface Change {
@@ -116,43 +128,69 @@ function forget_drafts(registers: number[]): void {
   drafts.value = rest;
 }
 
+const kResultText: Record<string, string> = {
+  mismatch: "Written, but something else was read back",
+  refused: "The BMS refused the write",
+  not_written: "Not written, because an earlier one failed",
+  unverified: "Written, but it could not be read back",
+  unreachable: "The BMS did not answer",
+};
+
+function to_outcome(setting: BmsSetting, result: string, value: number | undefined): Outcome {
+  const now = show_value(setting, value);
+  if (result === "verified") return { is_good: true, text: `Written and read back: ${now}` };
+  const known = value === undefined ? "" : ` On the BMS now: ${now}.`;
+  return { is_good: false, text: `${kResultText[result] ?? humanise(result)}.${known}` };
+}
+
+function outcomes_of(changes: Change[], result: string, parts: BmsWriteOutcome[] | undefined): Record<number, Outcome> {
+  const next: Record<number, Outcome> = {};
+  for (const { setting } of changes) {
+    const part = parts?.find((entry) => entry.register === setting.register);
+    next[setting.register] = to_outcome(setting, part?.result ?? result, part?.value);
+  }
+  return next;
+}
+
+// A write that began and failed tells register by register; one that was refused names the one at fault.
+async function outcomes_of_failure(error: unknown, changes: Change[]): Promise<Record<number, Outcome>> {
+  await load();
+  const parts = error instanceof ApiError ? (error.body as Partial<BmsWriteResult> | null)?.settings : undefined;
+  if (parts) {
+    general.value = { is_good: false, text: message_of(error) };
+    return outcomes_of(changes, "not_written", parts);
+  }
+  const register = error instanceof ApiError ? register_of(error, changes) : undefined;
+  const setting = settings.value?.settings.find((entry) => entry.register === register);
+  if (register === undefined || !setting) {
+    general.value = { is_good: false, text: message_of(error) };
+    return {};
+  }
+  general.value = { is_good: false, text: "The write was refused. What is on the BMS now is shown below." };
+  const now = `On the BMS now: ${show_value(setting, setting.value)}.`;
+  return { [register]: { is_good: false, text: `${message_of(error)} ${now}` } };
+}
+
 async function write(): Promise<void> {
   const changes = all_changes().filter((change) => change.value !== undefined);
   is_busy.value = true;
   general.value = undefined;
-  const next: Record<number, Outcome> = {};
   try {
     const answer = await write_bms_settings(
       changes.map((change) => ({ register: change.setting.register, value: change.value ?? 0 })),
     );
-    for (const { setting } of changes) {
-      const result = answer.settings?.find((entry) => entry.register === setting.register);
-      const how = result?.result ?? answer.result;
-      const now = show_value(setting, result?.value);
-      next[setting.register] =
-        how === "verified"
-          ? { is_good: true, text: `Written and read back: ${now}` }
-          : { is_good: false, text: `${humanise(how)}. On the BMS now: ${now}` };
-    }
-    forget_drafts(
-      changes.filter(({ setting }) => next[setting.register]?.is_good).map(({ setting }) => setting.register),
-    );
+    const next = outcomes_of(changes, answer.result, answer.settings);
     await load();
-  } catch (error) {
-    const register = error instanceof ApiError ? register_of(error, changes) : undefined;
-    await load();
-    if (register === undefined) general.value = { is_good: false, text: message_of(error) };
-    else {
-      const setting = settings.value?.settings.find((entry) => entry.register === register);
-      const now = setting ? ` On the BMS now: ${show_value(setting, setting.value)}.` : "";
-      next[register] = { is_good: false, text: `${message_of(error)}${now}` };
-      general.value = { is_good: false, text: "The write was refused. What is on the BMS now is shown below." };
-    }
-  } finally {
     outcomes.value = next;
-    is_busy.value = false;
-    is_reviewing.value = false;
+  } catch (error) {
+    outcomes.value = await outcomes_of_failure(error, changes);
   }
+  const written = changes
+    .map(({ setting }) => setting.register)
+    .filter((register) => outcomes.value[register]?.is_good);
+  forget_drafts(written);
+  is_busy.value = false;
+  is_reviewing.value = false;
 }
 
 async function run_command(): Promise<void> {
@@ -182,7 +220,7 @@ function BmsSettingRow({ setting }: { setting: BmsSetting }) {
     <SettingRow
       id={id}
       title={setting.title}
-      help={setting.help}
+      help={help_of(setting)}
       tag={String(setting.register)}
       allowed={setting.writable ? allowed : "read only"}
       is_changed={draft !== undefined}
@@ -199,7 +237,7 @@ function BmsSettingRow({ setting }: { setting: BmsSetting }) {
       {setting.kind === "flags" && (
         <FlagsInput
           id={id}
-          choices={setting.choices ?? []}
+          fields={fields_of(setting)}
           value={draft === undefined ? (setting.value ?? 0) : Number(draft)}
           is_disabled={is_disabled || setting.value === undefined}
           on_input={(value) => on_input(String(value))}
@@ -300,15 +338,6 @@ function CommandCard() {
   );
 }
 
-function groups_of(list: BmsSetting[]): [string, BmsSetting[]][] {
-  const groups = new Map<string, BmsSetting[]>();
-  for (const setting of list) {
-    const name = setting.group ?? "Other";
-    groups.set(name, [...(groups.get(name) ?? []), setting]);
-  }
-  return [...groups];
-}
-
 function SettingGroups({ answer }: { answer: BmsSettings }) {
   return (
     <>
@@ -317,8 +346,9 @@ function SettingGroups({ answer }: { answer: BmsSettings }) {
           The settings cannot be read from the BMS now{answer.reason ? `: ${answer.reason}` : "."}
         </Note>
       )}
+      {answer.state === "ready" && answer.reason && <Note tone="warn">{answer.reason}</Note>}
       {answer.state === "reading" && <Loading what="The settings are being read from the BMS." />}
-      {groups_of(answer.settings).map(([name, list]) => (
+      {in_groups(answer.settings).map(([name, list]) => (
         <Card key={name} title={name} id={`group-${name.replaceAll(/\W+/g, "-").toLowerCase()}`} class="setting-card">
           {list.map((setting) => (
             <BmsSettingRow key={setting.register} setting={setting} />

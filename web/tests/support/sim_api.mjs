@@ -12,6 +12,22 @@ class Refusal extends Error {
   }
 }
 
+// The BMS went away half way: the first change is on it, the one that failed and all after it are not.
+class WriteFailure extends Refusal {
+  constructor(box, changes) {
+    super(502, "not_verified", `Register ${box.options.fail_write_register}: unreachable.`);
+    let result = "verified";
+    const settings = changes.map(({ register, value }) => {
+      const setting = box.bms_settings.find((entry) => entry.register === register);
+      if (result === "unreachable") result = "not_written";
+      if (register === box.options.fail_write_register) result = "unreachable";
+      if (result === "verified") setting.value = value;
+      return { register, result, asked: value, value: setting.value };
+    });
+    this.body = { result: "failed", settings, ...this.body };
+  }
+}
+
 async function body_of(request) {
   let text = "";
   for await (const part of request) text += part;
@@ -79,7 +95,7 @@ function write_bms(box, { changes = [] }) {
         { ...at, min: setting.min, max: setting.max },
       );
     }
-    if (register === box.options.fail_write_register) {
+    if (register === box.options.refuse_register) {
       throw new Refusal(
         502,
         "bms_refused",
@@ -88,6 +104,8 @@ function write_bms(box, { changes = [] }) {
       );
     }
   });
+  if (changes.some(({ register }) => register === box.options.fail_write_register))
+    throw new WriteFailure(box, changes);
   const written = changes.map(({ register, value }) => {
     box.bms_settings.find((entry) => entry.register === register).value = value;
     box.add_event("notice", "settings", "bms_setting_written", `Register ${register} written and read back.`, {

@@ -21,7 +21,8 @@ const kDefaults = {
   warnings: [],
   power_w: undefined, // fixed power; otherwise a wave
   soc_percent: 63.4,
-  fail_write_register: undefined,
+  refuse_register: undefined, // the box refuses a write of it
+  fail_write_register: undefined, // the BMS goes away when it is written
   no_websocket: false,
   unknown: [], // names of battery values that the BMS does not report
 };
@@ -219,7 +220,7 @@ export class SimBox {
   inverter() {
     return {
       protocol: "victron",
-      phase: this.silent_s >= 5 ? "battery_lost" : "online",
+      phase: this.silent_s >= 60 ? "battery_lost" : this.silent_s >= 5 ? "battery_stale" : "online",
       since_s: this.time_s,
       keepalive_age_ms: 400,
       can: { interface: "can0", state: "active", frames_sent: 1200, frames_received: 90, errors: 0, dropped: 0 },

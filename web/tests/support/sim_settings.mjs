@@ -115,10 +115,11 @@ export function sim_bms_settings() {
       writable: true,
       value: 2,
       raw: 2,
-      choices: [
-        { value: 1, text: "Invert the external current sensor" },
-        { value: 2, text: "Do not test the switches" },
-        { value: 4, text: "Use the charge restart level" },
+      fields: [
+        { name: "invert_sensor", title: "Invert external current sensor", unit: "", shift: 0, bits: 1, min: 0, max: 1 },
+        { name: "no_switch_test", title: "Do not test the switches", unit: "", shift: 1, bits: 1, min: 0, max: 1 },
+        { name: "restart_level", title: "Use the charge restart level", unit: "", shift: 2, bits: 1, min: 0, max: 1 },
+        { name: "timeout", title: "Discharge over-current time-out", unit: "s", shift: 8, bits: 8, min: 0, max: 30 },
       ],
       help: "Each may be on or off.",
     },

@@ -12,7 +12,18 @@ it("explains limits in plain words, and a newer name as it stands", () => {
 });
 
 it("has a tone for every phase and link state of the contract", () => {
-  for (const phase of ["waiting_for_battery", "announcing", "online", "lost", "silent", "battery_lost", "bus_off"]) {
+  for (const phase of [
+    "waiting_for_battery",
+    "announcing",
+    "online",
+    "lost",
+    "silent",
+    "battery_stale",
+    "battery_lost",
+    "fault",
+    "implausible",
+    "bus_off",
+  ]) {
     expect(describe_phase({ phase }).tone, phase).not.toBe("neutral");
   }
   for (const state of ["connected", "degraded", "failing", "disconnected"]) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One setting on a settings page: its name, what it does, its input, what is allowed, and how the last write of it ended.
 import type { ComponentChildren } from "preact";
-import type { Choice } from "../../api/types";
+import type { BmsField, Choice } from "../../api/types";
+import { field_value, with_field } from "../../lib/bms_register";
+import { with_unit } from "../../lib/format";
 import { AlertIcon, CheckIcon } from "./icons";
 
 export interface Outcome {
@@ -179,27 +181,55 @@ export function ChoiceInput({
 
 interface FlagsProps {
   id: string;
-  value: number;
-  choices: Choice[]; // value: the bit's weight
+  value: number; // of the whole register
+  fields: BmsField[];
   is_disabled: boolean;
   on_input: (value: number) => void;
 }
 
-export function FlagsInput({ id, value, choices, is_disabled, on_input }: FlagsProps) {
+// A small number is chosen from a list: a part of a register has no text of its own that could be half typed.
+function field_choices(field: BmsField): Choice[] {
+  if (field.choices) return field.choices;
+  const count = field.max - field.min + 1;
+  return Array.from({ length: count }, (_, i) => ({
+    value: field.min + i,
+    text: with_unit(field.min + i, 0, field.unit ?? ""),
+  }));
+}
+
+// The parts of a packed register: a box for a single bit, a list for anything larger.
+export function FlagsInput({ id, value, fields, is_disabled, on_input }: FlagsProps) {
   return (
     <fieldset class="flags" aria-labelledby={`${id}-label`} id={id}>
-      {choices.map((choice) => {
-        const weight = Number(choice.value);
-        const is_set = Math.floor(value / weight) % 2 === 1;
+      {fields.map((field) => {
+        const part = field_value(value, field);
+        if (field.bits === 1) {
+          return (
+            <label key={field.name}>
+              <input
+                type="checkbox"
+                checked={part === 1}
+                disabled={is_disabled}
+                onChange={(event) => on_input(with_field(value, field, event.currentTarget.checked ? 1 : 0))}
+              />
+              {field.title}
+            </label>
+          );
+        }
         return (
-          <label key={choice.value}>
-            <input
-              type="checkbox"
-              checked={is_set}
+          <label key={field.name} class="flags-part">
+            <span>{field.title}</span>
+            <select
+              value={String(part)}
               disabled={is_disabled}
-              onChange={(event) => on_input(event.currentTarget.checked ? value + weight : value - weight)}
-            />
-            {choice.text}
+              onChange={(event) => on_input(with_field(value, field, Number(event.currentTarget.value)))}
+            >
+              {field_choices(field).map((choice) => (
+                <option key={choice.value} value={String(choice.value)}>
+                  {choice.text}
+                </option>
+              ))}
+            </select>
           </label>
         );
       })}
