@@ -171,7 +171,7 @@ function SectionCard({ section }: { section: BoxSection }) {
                 class="button primary"
                 disabled={has_error || !can_write.value || busy_section.value !== undefined}
               >
-                Save {section.title.toLowerCase()}
+                Save {section.title}
               </button>
             </>
           )}
