@@ -1,32 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The frame and the Overview: values, unknown and old values, alarms, loss of the connection, screen sizes, access.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { start_dev_server } from "./dev_server.mjs";
-import { kPhone, open_browser } from "./support/browser.mjs";
+import { kPhone } from "./support/browser.mjs";
 import * as checks from "./support/checks.mjs";
+import { use_browser } from "./support/fixture.mjs";
 
 const kFirstLoadBytesMax = 150_000;
-let browser;
-
-before(async () => {
-  browser = await open_browser();
-});
-after(() => browser.close());
-
-// Each test has a page and a box of its own.
-async function with_page(options, body) {
-  const server = await start_dev_server(0, options);
-  const page = await browser.context.newPage();
-  const errors = checks.watch_errors(page);
-  try {
-    await body(page, server);
-    assert.deepEqual(errors, []);
-  } finally {
-    await page.close();
-    await server.close();
-  }
-}
+const { with_page, new_page } = use_browser();
 
 const text_of = async (page, selector) =>
   (await page.locator(selector).first().innerText()).replaceAll(/[\u202f\s]+/g, " ");
@@ -164,7 +146,7 @@ test("without WebSockets the page asks for the state, and says so", async () => 
 
 test("two pages at once both live", async () => {
   await with_page({ power_w: 100 }, async (page, server) => {
-    const other = await browser.context.newPage();
+    const other = await new_page();
     await checks.open_page(page, server.url, "/");
     await checks.open_page(other, server.url, "/");
     server.box.options.power_w = 222;

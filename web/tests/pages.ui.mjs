@@ -2,29 +2,12 @@
 // Cells, History, Events, sign-in and first set-up.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { start_dev_server } from "./dev_server.mjs";
-import { kPhone, open_browser } from "./support/browser.mjs";
+import { test } from "node:test";
+import { kPhone } from "./support/browser.mjs";
 import * as checks from "./support/checks.mjs";
+import { use_browser } from "./support/fixture.mjs";
 
-let browser;
-before(async () => {
-  browser = await open_browser();
-});
-after(() => browser.close());
-
-async function with_page(options, body) {
-  const server = await start_dev_server(0, options);
-  const page = await browser.context.newPage();
-  const errors = checks.watch_errors(page);
-  try {
-    await body(page, server);
-    assert.deepEqual(errors, []);
-  } finally {
-    await page.close();
-    await server.close();
-  }
-}
+const { with_page } = use_browser();
 
 test("cells move live; lowest, highest and their difference belong together", async () => {
   await with_page({}, async (page, server) => {

@@ -1,29 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Settings of the BMS and of the box: verified writes, refusals at the field, and who may write at all.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { start_dev_server } from "./dev_server.mjs";
-import { open_browser } from "./support/browser.mjs";
+import { test } from "node:test";
 import * as checks from "./support/checks.mjs";
+import { use_browser } from "./support/fixture.mjs";
 
-let browser;
-before(async () => {
-  browser = await open_browser();
-});
-after(() => browser.close());
-
-async function with_page(options, body) {
-  const server = await start_dev_server(0, options);
-  const page = await browser.context.newPage();
-  const errors = checks.watch_errors(page);
-  try {
-    await body(page, server);
-    assert.deepEqual(errors, []);
-  } finally {
-    await page.close();
-    await server.close();
-  }
-}
+const { with_page } = use_browser();
 
 const row_of = (page, label) => page.locator(".setting", { has: page.getByLabel(label, { exact: false }) });
 const setting_of = (server, register) => server.box.bms_settings.find((entry) => entry.register === register);

@@ -4,8 +4,8 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { fetch_session } from "../api/client";
-import { start_live, stop_live } from "../api/live";
 import { path } from "../lib/router";
+import { start_live, stop_live } from "../state/live";
 import { connection, is_from_storage, session, state } from "../state/store";
 import { page_at } from "./pages";
 import { Shell } from "./parts/shell";

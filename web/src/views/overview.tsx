@@ -107,6 +107,13 @@ function StatusCard() {
   );
 }
 
+// Days are counted in the box's time zone, which may differ from this browser's. Yesterday is never shown as today.
+function is_today(date: string): boolean {
+  const now = new Date(page_now.value);
+  const here = new Date(now.getTime() - now.getTimezoneOffset() * 60_000);
+  return date === here.toISOString().slice(0, 10) || date === now.toISOString().slice(0, 10);
+}
+
 const today = signal<HistoryDay | undefined>(undefined);
 
 function TodayCard() {
@@ -116,7 +123,7 @@ function TodayCard() {
     const load = () => {
       fetch_days(1)
         .then((answer) => {
-          today.value = answer.days.at(-1);
+          today.value = answer.days.findLast((day) => is_today(day.date));
         })
         .catch(() => {
           // The card keeps its dashes; the History page reports the failure itself.

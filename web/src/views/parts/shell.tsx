@@ -5,11 +5,11 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { sign_out } from "../../api/client";
-import { stop_live } from "../../api/live";
 import { age } from "../../lib/format";
 import { path } from "../../lib/router";
 import { set_theme, type Theme, theme } from "../../lib/theme";
 import type { Tone } from "../../lib/words";
+import { stop_live } from "../../state/live";
 import {
   connection,
   forget_last_state,

@@ -4,6 +4,10 @@
 // newest last, so a slow phone skips pictures instead of falling behind.
 //
 // Not done here: anything about single pages. A message that cannot be read is dropped and counted.
+
+import { backoff_ms } from "../api/backoff";
+import { ApiError, fetch_session, fetch_state } from "../api/client";
+import type { BoxEvent, BoxState } from "../api/types";
 import {
   add_event,
   apply_delta,
@@ -13,10 +17,7 @@ import {
   page_now,
   save_last_state,
   session,
-} from "../state/store";
-import { backoff_ms } from "./backoff";
-import { ApiError, fetch_session, fetch_state } from "./client";
-import type { BoxEvent, BoxState } from "./types";
+} from "./store";
 
 const kPollPeriodMs = 2_000;
 // The state changes at least once a second. A connection that says nothing for this long is taken for dead.
