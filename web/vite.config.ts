@@ -50,7 +50,8 @@ export default defineConfig({
       },
     },
   },
-  test: { include: ["tests/unit/**/*.test.ts"] },
+  // The time-out is against hanging only: a busy machine must not fail a test.
+  test: { include: ["tests/unit/**/*.test.ts"], testTimeout: 120_000 },
   server: {
     host: "127.0.0.1",
     proxy: { "/api": kBackend, "/metrics": kBackend, "/ws": { target: kBackend, ws: true } },

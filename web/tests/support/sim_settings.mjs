@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A few settings of each kind, enough for every control of the settings pages.
-const number = (register, name, title, group, unit, value, min, max, step, help) => ({
+const number = (register, name, title, _group, unit, value, min, max, step, help) => ({
   register,
   name,
   title,
@@ -28,7 +28,7 @@ export function sim_bms_settings() {
       1.2,
       4.5,
       0.001,
-      "At this cell voltage, with a small current, the battery counts as full.",
+      "",
     ),
     number(
       301,
@@ -40,7 +40,7 @@ export function sim_bms_settings() {
       1,
       3.5,
       0.001,
-      "At this cell voltage the battery counts as empty.",
+      "",
     ),
     number(
       315,
@@ -52,7 +52,7 @@ export function sim_bms_settings() {
       1.2,
       4.5,
       0.001,
-      "Above this voltage of any cell the BMS stops charging.",
+      "",
     ),
     number(
       316,
@@ -64,7 +64,7 @@ export function sim_bms_settings() {
       0.8,
       3.5,
       0.001,
-      "Below this voltage of any cell the BMS stops discharging.",
+      "",
     ),
     number(
       317,
@@ -76,7 +76,7 @@ export function sim_bms_settings() {
       1,
       750,
       1,
-      "Above this current the BMS stops discharging.",
+      "",
     ),
     number(
       318,
@@ -88,7 +88,7 @@ export function sim_bms_settings() {
       1,
       750,
       1,
-      "Above this current the BMS stops charging.",
+      "",
     ),
     number(
       319,
@@ -100,10 +100,10 @@ export function sim_bms_settings() {
       20,
       90,
       1,
-      "Above this temperature the BMS stops everything.",
+      "",
     ),
     {
-      ...number(307, "series_cells", "Cells in series", "Pack", "", 14, 4, 16, 1, "How many cells the pack has."),
+      ...number(307, "series_cells", "Cells in series", "Pack", "", 14, 4, 16, 1, ""),
       writable: false,
     },
     {
