@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One HTTP connection (plain or TLS) and one WebSocket connection, on Boost.Beast. Included by web_server.cpp
-// only, so that the library is compiled once.
+// One HTTP connection (plain or TLS) and one WebSocket connection, on Boost.Beast. Included by
+// serve_plain.cpp and serve_tls.cpp only, so that each stream type is compiled once.
 //
 // A connection owns itself while an operation is under way. Every time-out ends it; it is never closed
 // because a handler is slow, because an answer that never comes is answered by the reply's own end.
@@ -25,9 +25,7 @@
 #include <utility>
 
 #include "core/liveness/liveness.hpp"
-#include "runtime/http/router.hpp"
-#include "runtime/http/web_server.hpp"
-#include "runtime/loop/loop.hpp"
+#include "runtime/http/serve.hpp"
 
 namespace amphora::runtime::http {
 
@@ -40,30 +38,6 @@ using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 inline constexpr std::uint32_t kHeaderSizeMax = 8 * 1024;
 inline constexpr std::size_t kWebsocketReadMax = 1024;  // clients have nothing to say
 inline constexpr int kSendBufferSize = 64 * 1024;       // what a stalled client may keep in the kernel
-
-// Something that the server can end at its own end.
-class Closeable {
- public:
-  virtual ~Closeable() = default;
-  virtual void close_now() = 0;
-};
-
-// What all connections of a server share. Outlives the server as long as a connection does; then `router` is
-// null.
-struct Shared {
-  Loop* loop = nullptr;
-  Router* router = nullptr;
-  Hub* hub = nullptr;
-  WebServerOptions options;
-  WebServerCounters counters;
-  std::set<Closeable*> open;
-};
-
-// The thread-safe way from a Reply back to the loop, closed when the server ends.
-struct ReplyGate {
-  std::mutex mutex;
-  Loop* loop = nullptr;
-};
 
 Request to_request(const beast::http::request<beast::http::string_body>& message, const Target& target,
                    std::string remote, bool is_secure);

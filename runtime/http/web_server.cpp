@@ -6,37 +6,17 @@
 #include <boost/asio/ssl/context.hpp>
 #include <charconv>
 
-#include "runtime/http/connection.hpp"
+#include "runtime/http/serve.hpp"
 
 namespace amphora::runtime::http {
 
 namespace {
 
+namespace asio = boost::asio;
 using asio::ip::tcp;
+using boost::system::error_code;
 
-constexpr std::string_view kKeptHeaders[] = {"host",          "origin",        "cookie",
-                                             "content-type",  "user-agent",    "accept-encoding",
-                                             "if-none-match", "x-amphora-csrf"};
 constexpr Duration kAcceptPause = std::chrono::milliseconds{100};  // when no descriptor is left
-
-Method method_of(beast::http::verb verb) {
-  switch (verb) {
-    case beast::http::verb::get:
-      return Method::kGet;
-    case beast::http::verb::head:
-      return Method::kHead;
-    case beast::http::verb::post:
-      return Method::kPost;
-    case beast::http::verb::put:
-      return Method::kPut;
-    case beast::http::verb::delete_:
-      return Method::kDelete;
-    case beast::http::verb::options:
-      return Method::kOptions;
-    default:
-      return Method::kOther;
-  }
-}
 
 // "127.0.0.1:8080", "[::1]:8080". Names are not looked up: what is listened on must be plain to see.
 std::optional<tcp::endpoint> parse_endpoint(const std::string& listen) {
@@ -60,24 +40,6 @@ std::optional<tcp::endpoint> parse_endpoint(const std::string& listen) {
 }
 
 }  // namespace
-
-Request to_request(const beast::http::request<beast::http::string_body>& message, const Target& target,
-                   std::string remote, bool is_secure) {
-  Request request;
-  request.method = method_of(message.method());
-  request.path = target.path;
-  request.query = target.query;
-  for (const std::string_view name : kKeptHeaders) {
-    const auto found = message.find(beast::string_view{name.data(), name.size()});
-    if (found != message.end()) {
-      request.headers[std::string{name}] = std::string{found->value().data(), found->value().size()};
-    }
-  }
-  request.body = message.body();
-  request.remote = std::move(remote);
-  request.is_secure = is_secure;
-  return request;
-}
 
 struct WebServer::State {
   State(Loop& loop_of_server, WebServerOptions server_options, ApiBackend& backend)
@@ -182,13 +144,9 @@ struct WebServer::State {
     ++shared->counters.connections;
     std::string remote = peer.address().to_string();
     if (tls) {
-      std::make_shared<HttpConnection<TlsStream>>(TlsStream{PlainStream{std::move(socket)}, *tls},
-                                                  std::move(remote), shared, gate)
-          ->run();
+      serve_tls(std::move(socket), *tls, std::move(remote), shared, gate);
     } else {
-      std::make_shared<HttpConnection<PlainStream>>(PlainStream{std::move(socket)}, std::move(remote), shared,
-                                                    gate)
-          ->run();
+      serve_plain(std::move(socket), std::move(remote), shared, gate);
     }
   }
 
