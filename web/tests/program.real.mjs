@@ -37,9 +37,8 @@ async function with_page(body) {
 
 const state_now = async () => (await fetch(`${program.url}/api/v1/state`)).json();
 const settings_now = async () => (await fetch(`${program.url}/api/v1/bms/settings`)).json();
-async function value_on_bms(register) {
-  return (await settings_now()).settings.find((entry) => entry.register === register).value;
-}
+const setting_now = async (register) => (await settings_now()).settings.find((entry) => entry.register === register);
+const value_on_bms = async (register) => (await setting_now(register)).value;
 
 test("every page opens without an error, fits both screens, and is operable", async () => {
   await with_page(async (page) => {
@@ -137,8 +136,8 @@ async function write_and_wait(page, register, value) {
 test("a setting is written to the BMS, read back, and told in the log", async () => {
   await with_page(async (page) => {
     await open_bms_settings(page);
-    const before = await value_on_bms(kOverVoltage);
-    const other = before - 5;
+    const { value: before, step } = await setting_now(kOverVoltage);
+    const other = Number((before - 5 * step).toFixed(6));
     assert.match(await write_and_wait(page, kOverVoltage, other), /Written and read back/);
     assert.equal(await value_on_bms(kOverVoltage), other);
     await page.reload();

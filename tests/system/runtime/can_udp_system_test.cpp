@@ -14,8 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Answers each frame with an identifier one higher and the same content; ends on 0x7F0. Exit status 3:
-// python-can is not installed, 4: this machine has no route for multicast.
+// Answers each frame with the identifier's highest bit set and the same content; ends on 0x7F0. Exit status
+// 3: python-can is not installed, 4: this machine has no route for multicast.
 constexpr const char* kPeer = R"py(
 import sys
 try:
@@ -31,7 +31,10 @@ while True:
     m = bus.recv(timeout=60)
     if m is None or m.arbitration_id == 0x7F0:
         break
-    bus.send(can.Message(arbitration_id=m.arbitration_id + 1, is_extended_id=m.is_extended_id,
+    mark = 0x10000000 if m.is_extended_id else 0x400
+    if m.arbitration_id & mark:
+        continue  # python-can hears its own messages
+    bus.send(can.Message(arbitration_id=m.arbitration_id | mark, is_extended_id=m.is_extended_id,
                          is_remote_frame=m.is_remote_frame, dlc=m.dlc, data=m.data))
 bus.shutdown()
 )py";
@@ -48,7 +51,7 @@ TEST(CanUdpSystem, python_can_is_a_peer) {
   std::vector<can::Frame> heard;
   bool is_greeted = false;  // several answers to the repeated hello may come, also late
   const auto listen = [&](const can::Frame& frame) {
-    if (frame.id == 0x101 && !frame.is_extended) {
+    if (frame.id == 0x500 && !frame.is_extended) {
       is_greeted = true;
     } else {
       heard.push_back(frame);
@@ -85,7 +88,7 @@ TEST(CanUdpSystem, python_can_is_a_peer) {
   for (std::uint8_t i = 0; i < 100; ++i) {
     can::Frame frame;
     frame.is_extended = i % 3 == 0;
-    frame.id = frame.is_extended ? 0x1ABCDE00U + i : 0x300U + i;
+    frame.id = frame.is_extended ? 0x0ABCDE00U + i : 0x300U + i;
     frame.is_remote = i % 7 == 6;
     frame.size = static_cast<std::uint8_t>(i % 9);
     for (std::uint8_t k = 0; k < frame.size && !frame.is_remote; ++k) {
@@ -97,7 +100,7 @@ TEST(CanUdpSystem, python_can_is_a_peer) {
   }
   for (std::size_t i = 0; i < sent.size(); ++i) {
     can::Frame expected = sent[i];
-    ++expected.id;
+    expected.id |= expected.is_extended ? 0x10000000U : 0x400U;
     EXPECT_EQ(heard[i], expected) << i;
   }
   EXPECT_EQ(bus->counters().malformed, 0U);
