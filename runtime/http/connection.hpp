@@ -396,19 +396,10 @@ class HttpConnection final : public Closeable, public std::enable_shared_from_th
     }
     if (is_keep_alive_) {
       read();
-    } else {
-      say_goodbye();
+      return;
     }
-  }
-
-  // Over TLS the end is announced, so that the client can tell it from a cut connection.
-  void say_goodbye() {
-    if constexpr (kIsTls) {
-      stream_.async_shutdown([self = this->shared_from_this()](error_code) {});
-    } else {
-      error_code ignored;
-      lowest().socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-    }
+    error_code ignored;
+    lowest().socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   }
 
   Stream stream_;
