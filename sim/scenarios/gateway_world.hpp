@@ -109,6 +109,9 @@ class GatewayWorld {
   // Frames of a CAN battery without which nothing is known.
   static constexpr std::size_t kBatteryFrameCount = 4;
 
+  static constexpr std::size_t kLinkCapacity = 4096;  // the worst delay and babble fit; overflow is counted
+  static constexpr Duration kRestartDelayMin{100'000};
+
   static LimitsRules make_rules(const GatewayPlan& plan);
   static node::BmsGatewayConfig make_node_config(const GatewayPlan& plan);
   static TinyBmsDeviceConfig make_device_config(const GatewayPlan& plan);
@@ -151,7 +154,7 @@ class GatewayWorld {
   void note_battery_frame(const can::Frame& frame);
   void babble();
 
-  // The box and its host.
+  // The box and its host: gateway_host.cpp.
   void boot();
   void crash();
   void step_host();
