@@ -191,3 +191,11 @@ test("the chosen theme stays, and charts follow it", async () => {
     assert.equal(await background(), dark);
   });
 });
+
+test("a box without login shows its pages at once, although it has no account", async () => {
+  await with_page({ login: "none", first_run: true }, async (page, server) => {
+    await checks.open_page(page, server.url, "/");
+    await checks.wait_for_connection(page, "live");
+    await page.locator(".flow-card").waitFor();
+  });
+});

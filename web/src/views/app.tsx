@@ -34,10 +34,14 @@ function use_session(): void {
   }, [known]);
 }
 
+// A box without login needs no account, even if it has none yet.
+const is_first_run = () => session.value?.login === "required" && session.value.first_run === true;
+
 // A box that needs a login and gave no role shows nothing without one.
 function may_look(): boolean {
   const s = session.value;
-  return s !== undefined && !s.first_run && (s.login === "none" || s.user !== undefined || s.role !== undefined);
+  if (s === undefined || is_first_run()) return false;
+  return s.login === "none" || s.user !== undefined || s.role !== undefined;
 }
 
 function Starting() {
@@ -56,7 +60,7 @@ export function App() {
     else stop_live();
   }, [may]);
   const s = session.value;
-  if (s?.first_run) return <SetUp />;
+  if (is_first_run()) return <SetUp />;
   if (s && (!may || (path.value === "/sign-in" && s.login === "required" && !s.user)))
     return <SignIn can_go_back={may} />;
   if (!s && !is_from_storage.value) return <Starting />;

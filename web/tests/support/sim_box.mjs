@@ -104,8 +104,9 @@ export class SimBox {
 
   may_look(request) {
     const { login, first_run, viewer_may_look } = this.options;
+    if (login === "none") return true;
     if (first_run) return false;
-    return login === "none" || viewer_may_look || this.user_of(request) !== undefined;
+    return viewer_may_look || this.user_of(request) !== undefined;
   }
 
   user_of(request) {
