@@ -37,7 +37,7 @@ for script in postinst prerm postrm; do
   [[ $(stat -c %a "$scratch/control/$script") == 755 ]] || fail "$script is not executable"
   sh -n "$scratch/control/$script" || fail "$script has a syntax error"
 done
-if file "$scratch/tree/usr/bin/amphora" 2>/dev/null | grep -q 'not stripped'; then fail "the program is not stripped"; fi
+[[ -z $(nm "$scratch/tree/usr/bin/amphora" 2>/dev/null) ]] || fail "the program is not stripped"
 
 "$scratch/tree/usr/bin/amphora" version >"$scratch/version" || fail "amphora version gave $?"
 grep -qF "$version" "$scratch/version" || fail "amphora version says '$(cat "$scratch/version")'"

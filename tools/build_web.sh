@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [[ -f web/package.json ]] || exit 0
+PATH=$PWD/build/node/bin:$PATH
 if [[ -f web/dist/index.html && -f build/web.stamp ]]; then
   changed=$(find web -path web/node_modules -prune -o -path web/dist -prune -o -path web/tests -prune \
     -o -type f -newer build/web.stamp -print -quit)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main():
-    listed = subprocess.run([ROOT / "tools/setup.sh", "--mcu", "--list"], capture_output=True, text=True, check=True)
+    listed = subprocess.run([ROOT / "tools/setup.sh", "--list"], capture_output=True, text=True, check=True)
     installed = set(listed.stdout.split()) | {"nodejs", "npm"}
     documented = set()
     for line in (ROOT / "docs/DEPENDENCIES.md").read_text(encoding="utf-8").splitlines():

@@ -51,7 +51,7 @@ compare() {
   fi
 }
 
-mapfile -t scenarios < <("$gcc_cli" list | awk '/^[a-z]/ {print $1}')
+mapfile -t scenarios < <("$gcc_cli" list | awk '/^[a-z]/ && $1 != "swarm" {print $1}')
 ((${#scenarios[@]})) || { echo "digest: '$gcc_cli list' names no scenario"; exit 1; }
 for scenario in "${scenarios[@]}"; do
   for seed in "${seeds[@]}"; do compare "$scenario" --seed "$seed" --hours "$hours"; done

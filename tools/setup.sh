@@ -4,7 +4,6 @@
 #
 #   tools/setup.sh          everything: build, tests, lint, the kernel for the micro-VM tests
 #   tools/setup.sh --demo   only what `make build` and `make demo` need
-#   tools/setup.sh --mcu    additionally the cross compilers and emulator of `make test-mcu` (about 900 MB)
 #   tools/setup.sh --list   prints the Debian packages of the chosen set and installs nothing
 #
 # A second call is silent and instant: a stamp under build/ holds the hash of this script, the lock file of the web
@@ -27,27 +26,31 @@ test_packages=(
   python3-can python3-msgpack python3-paho-mqtt
   qemu-system-x86 busybox-static cpio kmod systemd can-utils iw chromium
 )
-mcu_packages=(gcc-arm-none-eabi picolibc-arm-none-eabi libstdc++-arm-none-eabi-dev qemu-system-arm)
 
 set_name=all
 list_only=no
 for argument in "$@"; do
   case $argument in
     --demo) set_name=demo ;;
-    --mcu) set_name=mcu ;;
     --list) list_only=yes ;;
-    *) echo "setup: unknown argument '$argument'; allowed: --demo, --mcu, --list" >&2; exit 2 ;;
+    *) echo "setup: unknown argument '$argument'; allowed: --demo, --list" >&2; exit 2 ;;
   esac
 done
 packages=("${demo_packages[@]}")
 [[ $set_name == demo ]] || packages+=("${test_packages[@]}")
-[[ $set_name == mcu ]] && packages+=("${mcu_packages[@]}")
 
-# A Node.js of at least version 18 that is already there is used as it is; otherwise Debian's is installed.
+# The web application's build needs a newer Node.js than Debian 12 has. A node in PATH that is new enough is used as it is;
+# otherwise Debian's is installed, and with its npm a current one into build/node, which the Makefile puts first in PATH.
+PATH=$PWD/build/node/bin:$PATH
+node_major=20
 node_is_recent() {
-  command -v npm >/dev/null && [[ $(node --version 2>/dev/null) =~ ^v([0-9]+) ]] && ((BASH_REMATCH[1] >= 18))
+  command -v npm >/dev/null && [[ $(node --version 2>/dev/null) =~ ^v([0-9]+)\. ]] && ((BASH_REMATCH[1] >= node_major))
 }
-if [[ -f web/package.json ]] && ! node_is_recent; then packages+=(nodejs npm); fi
+needs_node=no
+if [[ -f web/package.json ]] && ! node_is_recent; then
+  needs_node=yes
+  packages+=(nodejs npm)
+fi
 
 if [[ $list_only == yes ]]; then printf '%s\n' "${packages[@]}"; exit 0; fi
 
@@ -57,9 +60,8 @@ log=build/setup.log
 inputs=(tools/setup.sh)
 for file in web/package-lock.json tests/vm/prepare.sh; do [[ -f $file ]] && inputs+=("$file"); done
 key=$(sha256sum "${inputs[@]}" | sha256sum | cut -d' ' -f1)
-web_is_ready() { [[ ! -f web/package-lock.json || -f web/node_modules/.package-lock.json ]]; }
-for done_name in "$set_name" all mcu; do
-  [[ $done_name == all && $set_name == mcu ]] && continue
+web_is_ready() { [[ ! -f web/package-lock.json || -f web/node_modules/.package-lock.json ]] && [[ $needs_node == no ]]; }
+for done_name in "$set_name" all; do
   if [[ -f build/setup-$done_name.stamp && $(<"build/setup-$done_name.stamp") == "$key" ]] && web_is_ready; then
     exit 0
   fi
@@ -94,6 +96,14 @@ if ((${#missing[@]})); then
   logged "reading Debian's package lists" as_root apt-get update -q "${apt_options[@]}"
   logged "installing ${#missing[@]} Debian packages: ${missing[*]}" \
     as_root apt-get install -q -y --no-install-recommends "${apt_options[@]}" "${missing[@]}"
+fi
+
+if [[ $needs_node == yes ]] && ! node_is_recent; then
+  # The package holds the program itself; it is linked to bin/ so that PATH has nothing else of that folder.
+  logged "installing a current Node.js" npm install --prefix build/node --no-save --no-audit --no-fund node@22
+  mkdir -p build/node/bin && ln -sfn ../node_modules/node/bin/node build/node/bin/node
+  hash -r
+  node_is_recent || { echo "setup: Node.js is $(node --version), needed is $node_major or newer" >&2; exit 1; }
 fi
 
 if [[ -f web/package-lock.json ]]; then

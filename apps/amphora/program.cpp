@@ -8,10 +8,15 @@
 #include <cstdio>
 #include <exception>
 
+#include "apps/amphora/bms/bms.hpp"
 #include "apps/amphora/build_info.hpp"
 #include "apps/amphora/check/check.hpp"
 #include "apps/amphora/completion/completion.hpp"
 #include "apps/amphora/decode/decode.hpp"
+#include "apps/amphora/demo/demo.hpp"
+#include "apps/amphora/emulate/emulate.hpp"
+#include "apps/amphora/run/run_command.hpp"
+#include "apps/amphora/sim/sim_command.hpp"
 #include "apps/amphora/version/version.hpp"
 
 namespace amphora {
@@ -19,6 +24,9 @@ namespace amphora {
 namespace {
 
 void set_up_log() {
+  if (spdlog::get("amphora") != nullptr) {
+    return;
+  }
   auto logger = spdlog::stderr_color_mt("amphora");
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
   spdlog::set_default_logger(std::move(logger));
@@ -39,8 +47,13 @@ std::unique_ptr<CLI::App> make_program(Action& chosen) {
   program->footer(
       "Every command has --help with examples. Exit codes: 0 good, 1 failed, 2 wrong usage or "
       "configuration.");
+  add_bms(*program, chosen);
   add_check(*program, chosen);
+  add_run(*program, chosen);
+  add_demo(*program, chosen);
+  add_sim(*program, chosen);
   add_decode(*program, chosen);
+  add_emulate(*program, chosen);
   add_completion(*program, chosen);
   add_version(*program, chosen);
   return program;

@@ -95,25 +95,16 @@ AlarmJudge::AlarmJudge(const battery::Profile& profile, const AlarmConfig& confi
 
 AlarmJudge::Values AlarmJudge::values_of(const battery::Snapshot& snapshot, const LimitDecision& decision) {
   Values values;
-  if (!decision.is_plausible()) {
+  // The checks run on complete and fresh data only: without them no value is believed.
+  if (!decision.is_trusted()) {
     return values;
   }
-  const auto is_usable = [&decision](Needed needed) {
-    return !decision.missing.has(needed) && !decision.stale.has(needed);
-  };
-  if (is_usable(Needed::kCells)) {
-    if (const auto span = cell_span(snapshot)) {
-      values.cell_min = span->min.count();
-      values.cell_max = span->max.count();
-    }
-  }
-  if (is_usable(Needed::kTemperature)) {
-    values.temperature_min = snapshot.temperature_min->value.count();
-    values.temperature_max = snapshot.temperature_max->value.count();
-  }
-  if (is_usable(Needed::kCurrent)) {
-    values.current = snapshot.current->value.count();
-  }
+  const CellSpan span = *cell_span(snapshot);
+  values.cell_min = span.min.count();
+  values.cell_max = span.max.count();
+  values.temperature_min = snapshot.temperature_min->value.count();
+  values.temperature_max = snapshot.temperature_max->value.count();
+  values.current = snapshot.current->value.count();
   return values;
 }
 

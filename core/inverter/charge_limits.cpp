@@ -373,7 +373,7 @@ std::optional<CellSpan> cell_span(const Snapshot& snapshot) {
     return std::nullopt;
   }
   CellSpan span{snapshot.cell_min->value, snapshot.cell_max->value};
-  if (snapshot.cells) {
+  if (snapshot.cells && snapshot.cells->value.count <= battery::kCellCountMax) {
     if (const auto cells = battery::extremes_of(snapshot.cells->value)) {
       span.min = std::min(span.min, cells->min);
       span.max = std::max(span.max, cells->max);

@@ -2,6 +2,7 @@
 #include "runtime/can_udp/udp_port.hpp"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -79,8 +80,6 @@ class SocketMaker {
     if (!set_option(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, membership)) {
       return fail("join the UDP group");
     }
-    // Only groups that this very socket has joined on its interface.
-    (void)set_option(fd, IPPROTO_IP, IP_MULTICAST_ALL, int{0});
     return true;
   }
   bool make_sender() {
@@ -114,6 +113,41 @@ class SocketMaker {
   in_addr interface_{};
   bool is_address_good_ = false;
   Sockets sockets_;
+};
+
+// The addresses of this machine, read again at most once a second when an unknown sender shows up.
+class LocalAddresses {
+ public:
+  bool contains(in_addr address, TimePoint now) {
+    if ((ntohl(address.s_addr) >> 24U) == 127U) {
+      return true;
+    }
+    if (!is_known(address) && now >= reload_at_) {
+      reload_at_ = now + std::chrono::seconds{1};
+      reload();
+    }
+    return is_known(address);
+  }
+
+ private:
+  bool is_known(in_addr address) const {
+    return std::find(addresses_.begin(), addresses_.end(), address.s_addr) != addresses_.end();
+  }
+  void reload() {
+    addresses_.clear();
+    ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) != 0) {
+      return;
+    }
+    for (const ifaddrs* at = list; at != nullptr; at = at->ifa_next) {
+      if (at->ifa_addr != nullptr && at->ifa_addr->sa_family == AF_INET) {
+        addresses_.push_back(reinterpret_cast<const sockaddr_in*>(at->ifa_addr)->sin_addr.s_addr);
+      }
+    }
+    ::freeifaddrs(list);
+  }
+  std::vector<in_addr_t> addresses_;
+  TimePoint reload_at_{};
 };
 
 class UdpPort final : public CanPort, public std::enable_shared_from_this<UdpPort> {
@@ -199,6 +233,11 @@ class UdpPort final : public CanPort, public std::enable_shared_from_this<UdpPor
       if (from.sin_port == sockets_.own.sin_port && from.sin_addr.s_addr == sockets_.own.sin_addr.s_addr) {
         continue;
       }
+      // A bus that does not leave this machine takes nothing from others either.
+      if (options_.udp_hop_limit == 0 && !local_.contains(from.sin_addr, loop_.now())) {
+        ++counters_.malformed;
+        continue;
+      }
       const auto frame = decode_udp_frame(ByteSpan{buffer}.first(static_cast<std::size_t>(size)));
       if (frame) {
         deliver(*frame);
@@ -264,6 +303,7 @@ class UdpPort final : public CanPort, public std::enable_shared_from_this<UdpPor
   Timer timer_;
   sockaddr_in group_{};
   Sockets sockets_;
+  LocalAddresses local_;
   std::unique_ptr<FdWatch> watch_;
   can::BusState reported_ = can::BusState::kDown;
   std::optional<SysError> error_;

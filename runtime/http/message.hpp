@@ -21,7 +21,7 @@ struct Request {
   std::string path;  // percent-decoded, starts with '/', never with a NUL
   std::vector<std::pair<std::string, std::string>> query;  // percent-decoded, in order
   std::map<std::string, std::string> headers;              // lower-case names; the few that matter
-  std::string body;
+  std::string body{};
   std::string remote;  // the peer's address, without port
   bool is_secure = false;
 
@@ -34,9 +34,9 @@ struct Request {
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
-  std::string body;
-  std::shared_ptr<const std::string> shared_body;  // used instead of body when set: static files
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body{};
+  std::shared_ptr<const std::string> shared_body{};  // used instead of body when set: static files
+  std::vector<std::pair<std::string, std::string>> headers{};
 };
 
 // May be called from any thread, once; calls after the first and after the server's end are ignored.

@@ -62,6 +62,8 @@ class WebServer {
   Hub& hub();
   // True until the first user exists (login required and none known).
   bool is_first_run() const;
+  // Why the web app is not served, for the log; empty when it is.
+  const std::string& static_error() const;
   const WebServerCounters& counters() const;
 
  private:

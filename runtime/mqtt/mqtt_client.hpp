@@ -63,7 +63,8 @@ struct StoredReading {
   friend bool operator==(const StoredReading&, const StoredReading&) = default;
 };
 
-// Where readings outlive the program. Called on the client's thread; must not wait for a disk.
+// Where readings outlive the program. Called on the publishing and on the client's thread; must not wait for
+// a disk.
 class ReadingStore {
  public:
   virtual ~ReadingStore() = default;

@@ -46,11 +46,11 @@ struct EventRecord {
 std::string event_json(const EventRecord& event);
 
 struct EventQuery {
-  int limit = 200;                      // 1…1000
-  std::optional<std::int64_t> before;   // ids below this
-  std::optional<EventLevel> level_min;  // this level and above
-  std::string source;                   // empty: all
-  std::string text;                     // part of text or code, case-insensitive; empty: all
+  int limit = 200;                        // 1…1000
+  std::optional<std::int64_t> before{};   // ids below this
+  std::optional<EventLevel> level_min{};  // this level and above
+  std::string source{};                   // empty: all
+  std::string text{};                     // part of text or code, case-insensitive; empty: all
 };
 struct EventPage {
   std::vector<EventRecord> events;  // newest first
@@ -123,7 +123,8 @@ class Store final : public ReadingStore {
   void append_reading(const StoredReading& reading) override;
   void remove_reading(std::uint64_t sequence) override;
 
-  // Answers on the store's thread; false when too many questions wait.
+  // Answers on the store's thread; false when too many questions wait. What still waits when the store closes
+  // is not answered.
   bool query_events(EventQuery query, std::function<void(EventPage)> answer);
   bool query_history(HistoryQuery query, std::function<void(HistoryResult)> answer);
   bool query_days(int days, std::function<void(std::vector<HistoryDay>)> answer);

@@ -18,6 +18,7 @@ std::string joined(std::vector<std::string> words) {
 // "victron|tinybms" → "victron tinybms"; nothing for other type names.
 std::string choices_of(const CLI::Option& option) {
   std::string text = option.get_type_name();
+  text.resize(std::min(text.find(':'), text.size()));  // what a validator appends
   if (text.find('|') == std::string::npos) {
     return "";
   }

@@ -8,6 +8,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "runtime/can/can_port.hpp"
+
 namespace amphora::config {
 
 namespace {
@@ -99,28 +101,8 @@ bool is_ipv6(const std::string& text) {
 }
 
 std::optional<std::string> can_fault(std::string_view text) {
-  constexpr std::string_view kUdp = "udp://";
-  constexpr std::string_view kVirtual = "virtual:";
-  constexpr std::size_t kInterfaceNameMax = 15;  // IFNAMSIZ without the closing zero
-  if (text.substr(0, kUdp.size()) == kUdp) {
-    const std::string_view rest = text.substr(kUdp.size());
-    const std::size_t colon = rest.rfind(':');
-    if (colon == std::string_view::npos || !parse_port(rest.substr(colon + 1))) {
-      return "has no port between 1 and 65535";
-    }
-    const std::string address{rest.substr(0, colon)};
-    in_addr parsed{};
-    if (inet_pton(AF_INET, address.c_str(), &parsed) != 1 || !IN_MULTICAST(ntohl(parsed.s_addr))) {
-      return fmt::format("\"{}\" is not an IPv4 multicast address (224.0.0.0 to 239.255.255.255)", address);
-    }
-    return std::nullopt;
-  }
-  const bool is_virtual = text.substr(0, kVirtual.size()) == kVirtual;
-  const std::string_view name = is_virtual ? text.substr(kVirtual.size()) : text;
-  if (auto fault = length_fault(name, 1, is_virtual ? 64 : kInterfaceNameMax)) {
-    return fault;
-  }
-  return character_fault(name, [](char c) { return is_alphanumeric(c) || c == '_' || c == '-' || c == '.'; });
+  const auto spec = runtime::parse_can_spec(text);
+  return spec ? std::nullopt : std::optional{fmt::format("\"{}\": {}", text, to_text(spec.error()))};
 }
 
 std::optional<std::string> assign_number(const Field& field, const RawValue& value, Config& config) {

@@ -360,6 +360,9 @@ bool Driver::take(TimePoint now, const can::Name& name) {
   FixedText<16> joined;
   append(joined, name_halves_[0].view());
   append(joined, name_halves_[1].view());
+  if (trimmed(joined.view()).empty()) {
+    return true;
+  }
   battery::Identity identity = snapshot_.identity;
   identity.model.assign(trimmed(joined.view()));
   set_identity(now, identity);

@@ -11,7 +11,7 @@ using battery::Alarm;
 
 // From the event tables of the maker's protocol document. Regeneration over-current counts as charge
 // over-current, because both push current into the battery.
-constexpr std::array kKinds{
+constexpr auto kKinds = std::array{
     EventKind{0x02, "under_voltage", "Under-voltage cut-off", Alarm::kLowVoltage},
     EventKind{0x03, "over_voltage", "Over-voltage cut-off", Alarm::kHighVoltage},
     EventKind{0x04, "over_temperature", "Over-temperature cut-off", Alarm::kHighTemperature},

@@ -52,17 +52,17 @@ enum class Command : std::uint8_t {
 };
 
 // Every command, by rising code.
-inline constexpr std::array kCommands{Command::kControl,         Command::kReadModbus,
-                                      Command::kReadBlock,       Command::kReadIndividual,
-                                      Command::kWriteBlock,      Command::kWriteIndividual,
-                                      Command::kWriteModbus,     Command::kNewestEvents,
-                                      Command::kAllEvents,       Command::kPackVoltage,
-                                      Command::kPackCurrent,     Command::kCellMax,
-                                      Command::kCellMin,         Command::kStatus,
-                                      Command::kLifetime,        Command::kSoc,
-                                      Command::kTemperatures,    Command::kCellVoltages,
-                                      Command::kSettings,        Command::kVersion,
-                                      Command::kExtendedVersion, Command::kSpeed};
+inline constexpr auto kCommands = std::array{Command::kControl,         Command::kReadModbus,
+                                             Command::kReadBlock,       Command::kReadIndividual,
+                                             Command::kWriteBlock,      Command::kWriteIndividual,
+                                             Command::kWriteModbus,     Command::kNewestEvents,
+                                             Command::kAllEvents,       Command::kPackVoltage,
+                                             Command::kPackCurrent,     Command::kCellMax,
+                                             Command::kCellMin,         Command::kStatus,
+                                             Command::kLifetime,        Command::kSoc,
+                                             Command::kTemperatures,    Command::kCellVoltages,
+                                             Command::kSettings,        Command::kVersion,
+                                             Command::kExtendedVersion, Command::kSpeed};
 
 bool is_command(std::uint8_t code);
 // Stable snake_case name.

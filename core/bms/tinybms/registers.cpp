@@ -13,95 +13,98 @@ namespace {
 using Type = RegisterType;
 using Group = RegisterGroup;
 
-constexpr std::array kStatusChoices{Choice{0x91, "charging"},    Choice{0x92, "fully charged"},
-                                    Choice{0x93, "discharging"}, Choice{0x96, "regeneration"},
-                                    Choice{0x97, "idle"},        Choice{0x9B, "fault"}};
-constexpr std::array kDistanceUnitChoices{Choice{1, "metre"}, Choice{2, "kilometre"}, Choice{3, "foot"},
-                                          Choice{4, "mile"}, Choice{5, "yard"}};
-constexpr std::array kLoadSwitchChoices{Choice{0, "discharge FET"},
-                                        Choice{1, "AIDO1"},
-                                        Choice{2, "AIDO2"},
-                                        Choice{3, "DIDO1"},
-                                        Choice{4, "DIDO2"},
-                                        Choice{5, "AIHO1 active low"},
-                                        Choice{6, "AIHO1 active high"},
-                                        Choice{7, "AIHO2 active low"},
-                                        Choice{8, "AIHO2 active high"}};
-constexpr std::array kChargerSwitchChoices{Choice{1, "charge FET"},
-                                           Choice{2, "AIDO1"},
-                                           Choice{3, "AIDO2"},
-                                           Choice{4, "DIDO1"},
-                                           Choice{5, "DIDO2"},
-                                           Choice{6, "AIHO1 active low"},
-                                           Choice{7, "AIHO1 active high"},
-                                           Choice{8, "AIHO2 active low"},
-                                           Choice{9, "AIHO2 active high"}};
-constexpr std::array kIgnitionChoices{Choice{0, "off"},   Choice{1, "AIDO1"}, Choice{2, "AIDO2"},
-                                      Choice{3, "DIDO1"}, Choice{4, "DIDO2"}, Choice{5, "AIHO1"},
-                                      Choice{6, "AIHO2"}};
-constexpr std::array kChargerDetectionChoices{Choice{1, "internal"}, Choice{2, "AIDO1"}, Choice{3, "AIDO2"},
-                                              Choice{4, "DIDO1"},    Choice{5, "DIDO2"}, Choice{6, "AIHO1"},
-                                              Choice{7, "AIHO2"}};
-constexpr std::array kSpeedSensorChoices{Choice{0, "off"}, Choice{1, "DIDO1"}, Choice{2, "DIDO2"}};
+constexpr auto kStatusChoices =
+    std::array{Choice{0x91, "charging"},     Choice{0x92, "fully charged"}, Choice{0x93, "discharging"},
+               Choice{0x96, "regeneration"}, Choice{0x97, "idle"},          Choice{0x9B, "fault"}};
+constexpr auto kDistanceUnitChoices = std::array{Choice{1, "metre"}, Choice{2, "kilometre"},
+                                                 Choice{3, "foot"}, Choice{4, "mile"}, Choice{5, "yard"}};
+constexpr auto kLoadSwitchChoices = std::array{Choice{0, "discharge FET"},
+                                               Choice{1, "AIDO1"},
+                                               Choice{2, "AIDO2"},
+                                               Choice{3, "DIDO1"},
+                                               Choice{4, "DIDO2"},
+                                               Choice{5, "AIHO1 active low"},
+                                               Choice{6, "AIHO1 active high"},
+                                               Choice{7, "AIHO2 active low"},
+                                               Choice{8, "AIHO2 active high"}};
+constexpr auto kChargerSwitchChoices = std::array{Choice{1, "charge FET"},
+                                                  Choice{2, "AIDO1"},
+                                                  Choice{3, "AIDO2"},
+                                                  Choice{4, "DIDO1"},
+                                                  Choice{5, "DIDO2"},
+                                                  Choice{6, "AIHO1 active low"},
+                                                  Choice{7, "AIHO1 active high"},
+                                                  Choice{8, "AIHO2 active low"},
+                                                  Choice{9, "AIHO2 active high"}};
+constexpr auto kIgnitionChoices =
+    std::array{Choice{0, "off"},   Choice{1, "AIDO1"}, Choice{2, "AIDO2"}, Choice{3, "DIDO1"},
+               Choice{4, "DIDO2"}, Choice{5, "AIHO1"}, Choice{6, "AIHO2"}};
+constexpr auto kChargerDetectionChoices =
+    std::array{Choice{1, "internal"}, Choice{2, "AIDO1"}, Choice{3, "AIDO2"}, Choice{4, "DIDO1"},
+               Choice{5, "DIDO2"},    Choice{6, "AIHO1"}, Choice{7, "AIHO2"}};
+constexpr auto kSpeedSensorChoices = std::array{Choice{0, "off"}, Choice{1, "DIDO1"}, Choice{2, "DIDO2"}};
 // The last value is printed as 0x10 by the maker, where the row would make one expect 0x0A: both are allowed,
 // the verification after the write tells which one the device keeps.
-constexpr std::array kPrechargeChoices{Choice{0, "off"},
-                                       Choice{2, "discharge FET"},
-                                       Choice{3, "AIDO1"},
-                                       Choice{4, "AIDO2"},
-                                       Choice{5, "DIDO1"},
-                                       Choice{6, "DIDO2"},
-                                       Choice{7, "AIHO1 active low"},
-                                       Choice{8, "AIHO1 active high"},
-                                       Choice{9, "AIHO2 active low"},
-                                       Choice{0x0A, "AIHO2 active high (0x0A)"},
-                                       Choice{0x10, "AIHO2 active high (0x10)"}};
-constexpr std::array kPrechargeDurationChoices{Choice{0, "0.1 s"}, Choice{1, "0.2 s"}, Choice{2, "0.5 s"},
-                                               Choice{3, "1 s"},   Choice{4, "2 s"},   Choice{5, "3 s"},
-                                               Choice{6, "4 s"},   Choice{7, "5 s"}};
-constexpr std::array kTemperatureSensorChoices{Choice{0, "dual 10k NTC"},
-                                               Choice{1, "multipoint active sensor"}};
-constexpr std::array kOperationModeChoices{Choice{0, "dual port"}, Choice{1, "single port"}};
-constexpr std::array kBroadcastPeriodChoices{Choice{0, "off"},   Choice{1, "0.1 s"}, Choice{2, "0.2 s"},
-                                             Choice{3, "0.5 s"}, Choice{4, "1 s"},   Choice{5, "2 s"},
-                                             Choice{6, "5 s"},   Choice{7, "10 s"}};
-constexpr std::array kBroadcastProtocolChoices{Choice{0, "CA V3"}, Choice{1, "ASCII"}, Choice{2, "SOC BAR"}};
-constexpr std::array kChargerTypeChoices{Choice{0, "variable (reserved)"}, Choice{1, "CC/CV"},
-                                         Choice{2, "CAN (reserved)"}};
-constexpr std::array kOffOnChoices{Choice{0, "off"}, Choice{1, "on"}};
-constexpr std::array kResetChoices{Choice{0, "unknown"},         Choice{1, "low power"},
-                                   Choice{2, "window watchdog"}, Choice{3, "independent watchdog"},
-                                   Choice{4, "software"},        Choice{5, "power on"},
-                                   Choice{6, "reset pin"},       Choice{7, "option bytes"}};
-constexpr std::array kWakeChoices{Choice{0, "charger"}, Choice{1, "ignition"}, Choice{2, "discharge"},
-                                  Choice{3, "UART"}};
-constexpr std::array kPowerTypeChoices{Choice{0, "low power"}, Choice{1, "high power"}};
-constexpr std::array kCurrentSensorChoices{Choice{0, "resistor"}, Choice{1, "Hall"}, Choice{2, "external"}};
+constexpr auto kPrechargeChoices = std::array{Choice{0, "off"},
+                                              Choice{2, "discharge FET"},
+                                              Choice{3, "AIDO1"},
+                                              Choice{4, "AIDO2"},
+                                              Choice{5, "DIDO1"},
+                                              Choice{6, "DIDO2"},
+                                              Choice{7, "AIHO1 active low"},
+                                              Choice{8, "AIHO1 active high"},
+                                              Choice{9, "AIHO2 active low"},
+                                              Choice{0x0A, "AIHO2 active high (0x0A)"},
+                                              Choice{0x10, "AIHO2 active high (0x10)"}};
+constexpr auto kPrechargeDurationChoices =
+    std::array{Choice{0, "0.1 s"}, Choice{1, "0.2 s"}, Choice{2, "0.5 s"}, Choice{3, "1 s"},
+               Choice{4, "2 s"},   Choice{5, "3 s"},   Choice{6, "4 s"},   Choice{7, "5 s"}};
+constexpr auto kTemperatureSensorChoices =
+    std::array{Choice{0, "dual 10k NTC"}, Choice{1, "multipoint active sensor"}};
+constexpr auto kOperationModeChoices = std::array{Choice{0, "dual port"}, Choice{1, "single port"}};
+constexpr auto kBroadcastPeriodChoices =
+    std::array{Choice{0, "off"}, Choice{1, "0.1 s"}, Choice{2, "0.2 s"}, Choice{3, "0.5 s"},
+               Choice{4, "1 s"}, Choice{5, "2 s"},   Choice{6, "5 s"},   Choice{7, "10 s"}};
+constexpr auto kBroadcastProtocolChoices =
+    std::array{Choice{0, "CA V3"}, Choice{1, "ASCII"}, Choice{2, "SOC BAR"}};
+constexpr auto kChargerTypeChoices =
+    std::array{Choice{0, "variable (reserved)"}, Choice{1, "CC/CV"}, Choice{2, "CAN (reserved)"}};
+constexpr auto kOffOnChoices = std::array{Choice{0, "off"}, Choice{1, "on"}};
+constexpr auto kResetChoices = std::array{Choice{0, "unknown"},         Choice{1, "low power"},
+                                          Choice{2, "window watchdog"}, Choice{3, "independent watchdog"},
+                                          Choice{4, "software"},        Choice{5, "power on"},
+                                          Choice{6, "reset pin"},       Choice{7, "option bytes"}};
+constexpr auto kWakeChoices =
+    std::array{Choice{0, "charger"}, Choice{1, "ignition"}, Choice{2, "discharge"}, Choice{3, "UART"}};
+constexpr auto kPowerTypeChoices = std::array{Choice{0, "low power"}, Choice{1, "high power"}};
+constexpr auto kCurrentSensorChoices =
+    std::array{Choice{0, "resistor"}, Choice{1, "Hall"}, Choice{2, "external"}};
 
-constexpr std::array kPackTemperatureFields{
-    Field{"pack_temperature_min", "Lowest pack temperature", "°C", 0, 8, true, -128, 127, {}},
-    Field{"pack_temperature_max", "Highest pack temperature", "°C", 8, 8, true, -128, 127, {}}};
-constexpr std::array kResetFields{
-    Field{"last_reset", "Cause of the last reset", "", 0, 8, false, 0, 7, kResetChoices},
-    Field{"last_wake", "Cause of the last wake-up", "", 8, 8, false, 0, 3, kWakeChoices}};
-constexpr std::array kFlagFields{
+constexpr auto kPackTemperatureFields =
+    std::array{Field{"pack_temperature_min", "Lowest pack temperature", "°C", 0, 8, true, -128, 127, {}},
+               Field{"pack_temperature_max", "Highest pack temperature", "°C", 8, 8, true, -128, 127, {}}};
+constexpr auto kResetFields =
+    std::array{Field{"last_reset", "Cause of the last reset", "", 0, 8, false, 0, 7, kResetChoices},
+               Field{"last_wake", "Cause of the last wake-up", "", 8, 8, false, 0, 3, kWakeChoices}};
+constexpr auto kFlagFields = std::array{
     Field{"invert_external_current_sensor", "Invert external current sensor", "", 0, 1, false, 0, 1,
           kOffOnChoices},
     Field{"disable_switch_diagnostics", "Disable switch diagnostics", "", 1, 1, false, 0, 1, kOffOnChoices},
     Field{"enable_charge_restart_level", "Enable charge restart level", "", 2, 1, false, 0, 1, kOffOnChoices},
     Field{"reserved_flags", "Reserved flags", "", 3, 13, false, 0, 0, {}}};
-constexpr std::array kChargerFields{
+constexpr auto kChargerFields = std::array{
     Field{"charger_type", "Charger type", "", 0, 8, false, 0, 2, kChargerTypeChoices},
     Field{"discharge_over_current_timeout", "Discharge over-current time-out", "s", 8, 8, false, 0, 30, {}}};
-constexpr std::array kHardwareFields{
-    Field{"hardware_version", "Hardware version", "", 0, 8, false, 0, 255, {}},
-    Field{"hardware_changes", "Hardware changes", "", 8, 8, false, 0, 255, {}}};
-constexpr std::array kFirmwareFields{
-    Field{"public_firmware", "Public firmware", "", 0, 8, false, 0, 255, {}},
-    Field{"power_type", "Power type", "", 8, 1, false, 0, 1, kPowerTypeChoices},
-    Field{"current_sensor", "Current sensor", "", 9, 2, false, 0, 2, kCurrentSensorChoices}};
-constexpr std::array kBootloaderFields{Field{"bootloader", "Bootloader version", "", 0, 8, false, 0, 255, {}},
-                                       Field{"profile", "Profile version", "", 8, 8, false, 0, 255, {}}};
+constexpr auto kHardwareFields =
+    std::array{Field{"hardware_version", "Hardware version", "", 0, 8, false, 0, 255, {}},
+               Field{"hardware_changes", "Hardware changes", "", 8, 8, false, 0, 255, {}}};
+constexpr auto kFirmwareFields =
+    std::array{Field{"public_firmware", "Public firmware", "", 0, 8, false, 0, 255, {}},
+               Field{"power_type", "Power type", "", 8, 1, false, 0, 1, kPowerTypeChoices},
+               Field{"current_sensor", "Current sensor", "", 9, 2, false, 0, 2, kCurrentSensorChoices}};
+constexpr auto kBootloaderFields =
+    std::array{Field{"bootloader", "Bootloader version", "", 0, 8, false, 0, 255, {}},
+               Field{"profile", "Profile version", "", 8, 8, false, 0, 255, {}}};
 
 // Builders, so that a row of the table below says only what is special about it.
 constexpr Register row(std::uint16_t number, std::string_view name, std::string_view title,
@@ -187,7 +190,7 @@ constexpr RawValue kVoltageMax = 100'000;
 constexpr RawValue kCurrentMax = 1'000'000;
 constexpr RawValue kU32Max = 0xFFFF'FFFF;
 
-constexpr std::array kRegisters{
+constexpr auto kRegisters = std::array{
     cell(0, "cell_input_1", "Voltage at cell input 1"),
     cell(1, "cell_input_2", "Voltage at cell input 2"),
     cell(2, "cell_input_3", "Voltage at cell input 3"),

@@ -17,10 +17,11 @@ struct Constraint {
 };
 // The maker's manual: each cell voltage bound keeps 10 mV to its neighbour, and the peak current lies above
 // the over-current cut-off.
-constexpr std::array kConstraints{Constraint{reg::kUnderVoltage, reg::kFullyDischarged, 10},
-                                  Constraint{reg::kFullyDischarged, reg::kFullyCharged, 10},
-                                  Constraint{reg::kFullyCharged, reg::kOverVoltage, 10},
-                                  Constraint{reg::kDischargeOverCurrent, reg::kPeakDischargeCurrent, 1}};
+constexpr auto kConstraints =
+    std::array{Constraint{reg::kUnderVoltage, reg::kFullyDischarged, 10},
+               Constraint{reg::kFullyDischarged, reg::kFullyCharged, 10},
+               Constraint{reg::kFullyCharged, reg::kOverVoltage, 10},
+               Constraint{reg::kDischargeOverCurrent, reg::kPeakDischargeCurrent, 1}};
 
 // Settings with some writes on top.
 class Overlay {

@@ -10,7 +10,8 @@
 //   0x351 limits                            every limits_period, and at once when a current falls to zero
 //   0x355 0x356 0x35A                       each once in control_period, evenly spread
 //   0x35E 0x35F 0x370-0x379 0x380-0x382     each once in information_period, evenly spread
-// A frame whose value is unknown or too old is left out for that round and counted.
+// A frame whose value is unknown or too old is left out for that round and counted; measured values are left
+// out altogether while the data is not trusted.
 //
 // Phases, the first that applies:
 //   bus_down         the bus is off or absent: nothing is sent. Afterwards limits come first.
@@ -46,6 +47,7 @@
 #include "core/can/frame.hpp"
 #include "core/inverter/alarms.hpp"
 #include "core/inverter/charge_limits.hpp"
+#include "core/inverter/victron/messages.hpp"
 #include "core/liveness/liveness.hpp"
 
 namespace amphora::victron {
@@ -60,7 +62,8 @@ inline constexpr Duration kSlowPeriodMax = std::chrono::seconds{10};
 // Two limits frames that announce a fall to zero out of turn are at least this far apart.
 inline constexpr Duration kUrgentSpacing = std::chrono::seconds{1};
 
-struct OutputConfig {
+// The fields of IdentityConfig are among these.
+struct OutputConfig : IdentityConfig {
   inverter::LimitConfig limits;
   inverter::AlarmConfig alarms;
 
@@ -74,17 +77,6 @@ struct OutputConfig {
   Duration retry_period = std::chrono::seconds{30};
   std::uint8_t retry_frames = 5;
   Duration bms_silent_hold = std::chrono::seconds{60};
-  // Values that only inform (SOH, energy counters) are sent up to this age.
-  Duration slow_age_max = std::chrono::seconds{60};
-
-  // "PYLON", "BYD" and some others would select rules that a GX keeps for those vendors' packs.
-  can::Text8 manufacturer{"AMPHORA"};
-  FixedText<16> name{"Amphora battery"};
-  can::Text8 family;     // empty: the chemistry
-  FixedText<16> serial;  // empty: as the BMS reports it, left out if it does not
-  std::uint16_t model = 0;
-  can::Info::Version firmware{0, 1};
-  std::uint16_t hardware = 0;
 };
 
 enum class Phase : std::uint8_t {
@@ -204,7 +196,6 @@ class Output {
   void add_event(TimePoint now, OutputEvent::Kind kind, std::uint32_t detail = 0);
   bool has_rate_left(TimePoint now) const;
   std::optional<can::Frame> take_frame(TimePoint now);
-  std::optional<can::Frame> encode_slot(TimePoint now, std::uint32_t id) const;
   void count_sent(TimePoint now, const can::Frame& frame);
 
   OutputConfig config_;

@@ -1,7 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/node/bms_gateway/bms_gateway.hpp"
 
+#include "core/base/assert.hpp"
+
 namespace amphora::node {
+
+namespace {
+
+// std::visit for the reader. The library's own ends in abort() for a variant without a value, which the core
+// may not need; a reader always has one.
+template <typename Reader, typename Action>
+decltype(auto) with_driver(Reader& reader, Action action) {
+  if (auto* tinybms = std::get_if<tinybms::Driver>(&reader)) {
+    return action(*tinybms);
+  }
+  auto* canbms = std::get_if<canbms::Driver>(&reader);
+  AMPHORA_ASSERT(canbms != nullptr);
+  return action(*canbms);
+}
+
+}  // namespace
 
 BmsGateway::Reader BmsGateway::make_reader(const BmsGatewayConfig& config) {
   if (config.bms == BmsKind::kTinybms) {
@@ -69,13 +87,13 @@ std::optional<can::Frame> BmsGateway::poll_inverter_frame(TimePoint now) {
 }
 
 void BmsGateway::handle_timeout(TimePoint now) {
-  std::visit([now](auto& driver) { driver.handle_timeout(now); }, reader_);
+  with_driver(reader_, [now](auto& driver) { driver.handle_timeout(now); });
   output_.handle_timeout(now);
   settle(now);
 }
 
 TimePoint BmsGateway::poll_timeout() const {
-  const TimePoint reader = std::visit([](const auto& driver) { return driver.poll_timeout(); }, reader_);
+  const TimePoint reader = with_driver(reader_, [](const auto& driver) { return driver.poll_timeout(); });
   return earliest(reader, output_.poll_timeout());
 }
 
@@ -124,18 +142,18 @@ void BmsGateway::reconfigure(TimePoint now, const battery::Profile& profile,
 }
 
 const bms::Statistics& BmsGateway::bms_statistics() const {
-  return std::visit([](const auto& driver) -> const bms::Statistics& { return driver.statistics(); },
-                    reader_);
+  return with_driver(reader_,
+                     [](const auto& driver) -> const bms::Statistics& { return driver.statistics(); });
 }
 
 const liveness::Liveness& BmsGateway::bms_liveness() const {
-  return std::visit([](const auto& driver) -> const liveness::Liveness& { return driver.liveness(); },
-                    reader_);
+  return with_driver(reader_,
+                     [](const auto& driver) -> const liveness::Liveness& { return driver.liveness(); });
 }
 
 std::uint64_t BmsGateway::dropped_event_count() const {
   const std::uint64_t reader =
-      std::visit([](const auto& driver) { return driver.dropped_event_count(); }, reader_);
+      with_driver(reader_, [](const auto& driver) { return driver.dropped_event_count(); });
   return reader + output_.dropped_event_count() + events_.dropped_count();
 }
 
@@ -163,8 +181,9 @@ bool BmsGateway::drain_reader(TimePoint now) {
     }
     return has_news;
   }
-  auto& driver = std::get<canbms::Driver>(reader_);
-  while (const auto event = driver.poll_event()) {
+  auto* driver = std::get_if<canbms::Driver>(&reader_);
+  AMPHORA_ASSERT(driver != nullptr);
+  while (const auto event = driver->poll_event()) {
     has_news = true;
     if (event->kind != canbms::DriverEvent::Kind::kSnapshot) {
       (void)events_.push_overwrite(Event{now, *event});
@@ -174,7 +193,7 @@ bool BmsGateway::drain_reader(TimePoint now) {
 }
 
 void BmsGateway::take_snapshot(TimePoint now) {
-  snapshot_ = std::visit([](const auto& driver) { return driver.snapshot(); }, reader_);
+  snapshot_ = with_driver(reader_, [](const auto& driver) { return driver.snapshot(); });
   ++snapshot_count_;
   // Both values must be of one moment: the product of an old voltage and a new current is no power.
   if (snapshot_.voltage && snapshot_.current && snapshot_.voltage->at == snapshot_.current->at &&

@@ -63,7 +63,7 @@ class Process:
         self.child.stdin.write((line + "\n").encode())
         self.child.stdin.flush()
 
-    def signal(self, number):
+    def send_signal(self, number):
         self.child.send_signal(number)
 
     def stop(self, number=signal.SIGTERM):
@@ -172,7 +172,13 @@ class House:
         self.can = f"udp://239.74.{number >> 8}.{number & 255}:{number}"
         self.data = self.folder / "data"
         self.config_file = self.folder / "box.toml"
-        self.profile = {"chemistry": chemistry, "series_cells": cells, "capacity_ah": capacity_ah}
+        self.profile = {
+            "chemistry": chemistry,
+            "series_cells": cells,
+            "capacity_ah": capacity_ah,
+            "charge_current_max_a": 50,
+            "discharge_current_max_a": 100,
+        }
         self.extra = ""
         self.processes = {}
         self._exits = []

@@ -62,9 +62,9 @@ with House(chemistry="nmc", cells=14, capacity_ah=66) as house:
     socket.close()
 
     # The limits stay below the cut-offs that this BMS is set to (20 A charge, 60 A discharge).
-    limits = house.wait_for_state("limits at their full height", lambda s: s["limits"]["ccl_a"] == 18.0)["limits"]
+    limits = house.wait_for_state("limits at their full height", lambda s: s["limits"]["dcl_a"] == 54.0)["limits"]
     assert limits["reasons"]["ccl"][0]["reason"] == "bms_cut_off", limits
-    assert limits["dcl_a"] == 54.0 and limits["cvl_v"] == 57.4, limits
+    assert limits["ccl_a"] == 18.0 and limits["cvl_v"] == 57.4, limits
 
     # One discovery message for the battery.
     discovery = [topic for topic, _ in listener.messages if topic.startswith("homeassistant/device/")]

@@ -89,7 +89,7 @@ with House() as house:
     assert state["mqtt"]["dropped"] == 0 and state["storage"]["dropped"] == 0, state
 
     # The other side of the bus saw no pause.
-    gx.signal(signal.SIGTERM)
+    gx.send_signal(signal.SIGTERM)
     gx.child.wait(timeout=30)
     lines = [json.loads(line) for line in gx.out.read_text().splitlines() if line.startswith("{")]
     gap = state["inverter"]["limit_gap_max_ms"]

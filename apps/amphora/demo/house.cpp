@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/amphora/demo/house.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "apps/amphora/demo/ports.hpp"
+
+namespace amphora::demo {
+
+namespace {
+
+constexpr std::uint16_t kUsualWebPort = 8080;
+constexpr std::uint16_t kUsualMqttPort = 1883;
+constexpr std::uint16_t kUsualCanPort = 43113;
+constexpr const char* kCanGroup = "239.74.163.2";
+
+void write_file(const std::string& path, const std::string& content) {
+  std::ofstream file{path, std::ios::trunc};
+  file << content;
+  if (!file.flush()) {
+    throw std::runtime_error{fmt::format("{}: cannot be written", path)};
+  }
+}
+
+// A folder of our own that nobody else can look into.
+void make_private_folder(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    throw std::runtime_error{fmt::format("{}: {}", path, std::strerror(errno))};
+  }
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != geteuid()) {
+    throw std::runtime_error{
+        fmt::format("{}: is not a folder of this user; choose another with --data", path)};
+  }
+}
+
+// Held until the program ends; a second demo in the same folder would mix its files with ours.
+bool lock_folder(const std::string& folder) {
+  const int fd = open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+std::string choose_folder(const DemoOptions& options) {
+  const bool is_whole = options.only.empty();
+  if (!options.data.empty()) {
+    std::filesystem::create_directories(options.data);
+    std::string folder = std::filesystem::absolute(options.data);
+    if (is_whole && !lock_folder(folder)) {
+      throw std::runtime_error{fmt::format("{}: another demo is running in this folder", folder)};
+    }
+    return folder;
+  }
+  const std::string usual =
+      fmt::format("{}/amphora-demo-{}", std::filesystem::temp_directory_path().string(), geteuid());
+  make_private_folder(usual);
+  if (!is_whole || lock_folder(usual)) {
+    return usual;
+  }
+  const std::string own = fmt::format("{}-{}", usual, getpid());
+  make_private_folder(own);
+  (void)lock_folder(own);
+  return own;
+}
+
+std::uint16_t choose_tcp_port(std::optional<std::uint16_t> asked, std::uint16_t usual, std::string_view what,
+                              bool is_listened_here, House& house) {
+  const std::uint16_t wanted = asked.value_or(usual);
+  if (!is_listened_here || is_tcp_port_free(wanted)) {
+    return wanted;
+  }
+  if (asked) {
+    throw std::runtime_error{fmt::format("port {} for {} is taken by another program", wanted, what)};
+  }
+  const std::uint16_t other = find_tcp_port();
+  house.remarks.push_back(fmt::format("port {} is taken, so {} is on {}", usual, what, other));
+  return other;
+}
+
+std::string choose_can(bool is_whole, House& house) {
+  std::uint16_t port = kUsualCanPort;
+  if (is_whole && !is_udp_port_free(port)) {
+    port = find_udp_port();
+    house.remarks.push_back(
+        fmt::format("UDP port {} is in use, so the CAN bus is on {}", kUsualCanPort, port));
+  }
+  return fmt::format("udp://{}:{}", kCanGroup, port);
+}
+
+void find_web_root(House& house) {
+  const std::filesystem::path self = std::filesystem::canonical("/proc/self/exe").parent_path();
+  for (const auto& candidate :
+       {self / "../share/amphora/web", self / "../../web/dist", self / "../../../web/dist"}) {
+    if (std::filesystem::exists(candidate / "index.html")) {
+      house.web_root = std::filesystem::canonical(candidate);
+      house.has_web_page = true;
+      return;
+    }
+  }
+  house.web_root = "/usr/share/amphora/web";
+  house.has_web_page = std::filesystem::exists(house.web_root + "/index.html");
+  if (!house.has_web_page) {
+    house.remarks.emplace_back("the web page is not built (make web); the HTTP interface works without it");
+  }
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char character : text) {
+    if (character == '"' || character == '\\') {
+      out += '\\';
+    }
+    out += character;
+  }
+  return out + '"';
+}
+
+std::vector<Program> make_programs(const House& house) {
+  const std::string self = std::filesystem::canonical("/proc/self/exe");
+  const auto log = [&](const char* name) { return fmt::format("{}/{}.log", house.folder, name); };
+  return {{.name = "broker",
+           .arguments = {"mosquitto", "-c", house.folder + "/mosquitto.conf"},
+           .log_file = log("broker"),
+           .is_essential = true},
+          {.name = "bms",
+           .arguments = {self, "emulate", "tinybms", "--pty", house.bms_link()},
+           .log_file = log("bms"),
+           .is_essential = false},
+          {.name = "gx",
+           .arguments = {self, "emulate", "gx", "--can", house.can, "--events"},
+           .log_file = log("gx"),
+           .is_essential = false},
+          {.name = "gateway",
+           .arguments = {self, "run", house.folder + "/gateway.toml"},
+           .log_file = log("gateway"),
+           .is_essential = true}};
+}
+
+}  // namespace
+
+std::string gateway_configuration(const House& house) {
+  return fmt::format(
+      "# Written anew by each start of the demo.\n"
+      "role = \"bms-gateway\"\n"
+      "name = \"Demo battery\"\n"
+      "site = \"demo\"\n"
+      "\n[bms]\ndriver = \"tinybms\"\nport = {}\npoll_interval_ms = 500\n"
+      "\n[battery]\nchemistry = \"lfp\"\nseries_cells = 16\ncapacity_ah = 100\n"
+      "charge_current_max_a = 50\ndischarge_current_max_a = 100\n"
+      "\n[inverter]\ninterface = {}\n"
+      "\n[mqtt]\nhost = \"127.0.0.1\"\nport = {}\n"
+      "\n[web]\nlisten = \"127.0.0.1:{}\"\nroot = {}\nlogin = \"none\"\n"
+      "\n[storage]\npath = {}\n",
+      quoted(house.bms_link()), quoted(house.can), house.mqtt_port, house.web_port, quoted(house.web_root),
+      quoted(house.folder + "/gateway"));
+}
+
+std::string broker_configuration(const House& house) {
+  // Started by root, mosquitto would give up its rights and then could not write into our private folder.
+  const std::string user = geteuid() == 0 ? "user root\n" : "";
+  return fmt::format(
+      "# Written anew by each start of the demo.\n"
+      "listener {} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/broker/\n{}"
+      "log_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n",
+      house.mqtt_port, house.folder, user);
+}
+
+House plan_house(const DemoOptions& options) {
+  House house;
+  const bool is_whole = options.only.empty();
+  house.folder = choose_folder(options);
+  for (const char* part : {"/broker", "/gateway"}) {
+    make_private_folder(house.folder + part);
+  }
+  house.mqtt_port = choose_tcp_port(options.mqtt_port, kUsualMqttPort, "the broker",
+                                    is_whole || options.only == "broker", house);
+  house.web_port = choose_tcp_port(options.web_port, kUsualWebPort, "the web page",
+                                   is_whole || options.only == "gateway", house);
+  house.can = choose_can(is_whole, house);
+  find_web_root(house);
+  write_file(house.folder + "/gateway.toml", gateway_configuration(house));
+  write_file(house.folder + "/mosquitto.conf", broker_configuration(house));
+  for (Program& program : make_programs(house)) {
+    if (is_whole || program.name == options.only) {
+      house.programs.push_back(std::move(program));
+    }
+  }
+  return house;
+}
+
+}  // namespace amphora::demo

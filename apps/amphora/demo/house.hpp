@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the demo consists of: folders, ports, configuration files and the command lines of its programs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/amphora/demo/child_process.hpp"
+
+namespace amphora::demo {
+
+struct DemoOptions {
+  std::optional<int> seconds;              // ends by itself
+  std::optional<std::uint16_t> web_port;   // 8080, or a free one when that is taken
+  std::optional<std::uint16_t> mqtt_port;  // 1883, likewise
+  std::string data;                        // folder; a private one below the temporary folder without it
+  std::string only;                        // "", "broker", "bms", "gx" or "gateway"
+};
+
+struct House {
+  std::string folder;
+  std::uint16_t web_port = 0;
+  std::uint16_t mqtt_port = 0;
+  std::string can;       // "udp://239.74.163.2:43113"
+  std::string web_root;  // folder of the web page
+  bool has_web_page = false;
+  std::vector<std::string> remarks;  // for people: ports that were taken, a page that is not built
+  std::vector<Program> programs;     // in the order of starting
+
+  std::string bms_link() const { return folder + "/bms"; }
+};
+
+// Chooses ports, makes the folders and writes the configuration files. Throws std::runtime_error with what is
+// wrong: a port that was asked for is taken, the folder is in use or belongs to somebody else.
+House plan_house(const DemoOptions& options);
+
+// The configuration of the gateway, as TOML.
+std::string gateway_configuration(const House& house);
+// The configuration of the broker: loopback only, its data in its own folder.
+std::string broker_configuration(const House& house);
+
+}  // namespace amphora::demo

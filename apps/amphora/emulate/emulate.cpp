@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/amphora/emulate/emulate.hpp"
+
+#include <memory>
+
+#include "apps/amphora/emulate/gx.hpp"
+#include "apps/amphora/emulate/tinybms.hpp"
+
+namespace amphora {
+
+namespace {
+
+void add_tinybms(CLI::App& parent, Action& chosen) {
+  CLI::App* command = add_command(parent, "tinybms", "A TinyBMS on a pseudo-terminal or serial port.",
+                                  "  amphora emulate tinybms --pty /tmp/bms\n"
+                                  "  amphora emulate tinybms --pty /tmp/bms --registers dump.txt --sleepy\n"
+                                  "  echo 'silent 10' | amphora emulate tinybms --port /dev/ttyUSB1\n"
+                                  "Commands on standard input: normal, silent, corrupt, nack, stuck, "
+                                  "truncated, joined (each with an optional "
+                                  "number of seconds), set rN=VALUE, event ID, current AMPERES|auto, quit. "
+                                  "SIGUSR1: silent, SIGUSR2: normal.");
+  auto options = std::make_shared<emulate::TinyBmsOptions>();
+  auto* link = command->add_option("--pty", options->link, "Make this symbolic link to the pseudo-terminal")
+                   ->type_name("LINK");
+  command->add_option("--port", options->port, "Use this serial port")->type_name("DEV")->excludes(link);
+  command->add_option("--registers", options->registers, "Registers from a file with lines rN=value")
+      ->type_name("FILE");
+  command->add_flag("--sleepy", options->is_sleepy, "Sleep when left alone; the first request only wakes it");
+  command->add_option("--sleep-after", options->sleep_after_s, "Seconds without a request before it sleeps")
+      ->check(CLI::Range(1, 86'400))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  command->add_option("--fault", options->fault, "Start with this fault")
+      ->check(CLI::IsMember({"none", "silent", "corrupt", "nack", "stuck", "truncated", "joined"}))
+      ->type_name("none|silent|corrupt|nack|stuck|truncated|joined")
+      ->capture_default_str();
+  command->add_option("--seed", options->seed, "Of the living pack")->type_name("N")->capture_default_str();
+  command->callback([&chosen, options] { chosen = [options] { return emulate::run_tinybms(*options); }; });
+}
+
+void add_gx(CLI::App& parent, Action& chosen) {
+  CLI::App* command =
+      add_command(parent, "gx", "A GX device on a CAN interface.",
+                  "  amphora emulate gx --can can0\n"
+                  "  amphora emulate gx --can udp://239.74.163.2:43113 --events\n"
+                  "Commands on standard input: vanish, return, quit. SIGUSR1: vanish, SIGUSR2: "
+                  "return.");
+  auto options = std::make_shared<emulate::GxOptions>();
+  command->add_option("--can", options->interface, "can0, udp://ADDRESS:PORT or virtual:NAME")
+      ->required()
+      ->type_name("IFACE");
+  command->add_flag("--events", options->is_events_only, "Print events only, not each received set");
+  command->callback([&chosen, options] { chosen = [options] { return emulate::run_gx(*options); }; });
+}
+
+}  // namespace
+
+void add_emulate(CLI::App& parent, Action& chosen) {
+  CLI::App* command =
+      add_command(parent, "emulate", "Stand in for a device, for commissioning and tests.",
+                  "  amphora emulate tinybms --pty /tmp/bms\n  amphora emulate gx --can can0");
+  command->require_subcommand(1);
+  add_tinybms(*command, chosen);
+  add_gx(*command, chosen);
+}
+
+}  // namespace amphora

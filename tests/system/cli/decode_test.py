@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""amphora decode as a filter in a pipe: a line at a time, bad lines reported, the rest decoded."""
+
+import json
+import subprocess
+
+from program import AMPHORA, PATIENCE, folder, run
+
+LOG = """\
+351 [8] 43 02 E8 03 9E 07 D0 01        57.9 V, 100.0 A, 195.0 A, 46.4 V
+can0 356#6114D3FEEB00
+can0 351 [8] 43 02
+can0 351#GG
+can0 123 [1] 00
+can0 305#
+"""
+lines = [json.loads(line) for line in run("decode", "victron", text=LOG).stdout.splitlines()]
+assert len(lines) == 6, lines
+assert (lines[0]["cvl_v"], lines[0]["ccl_a"], lines[0]["dcl_a"], lines[0]["dvl_v"]) == (57.9, 100.0, 195.0, 46.4)
+assert (lines[1]["voltage_v"], lines[1]["current_a"], lines[1]["temperature_c"]) == (52.17, -30.1, 23.5)
+for number in (3, 4, 5):
+    assert lines[number - 1]["line"] == number and lines[number - 1]["error"], lines[number - 1]
+assert lines[5]["name"] == "keepalive"
+
+with folder() as place:
+    (place / "log").write_text("tx AA 1B 3F 1B\nrx AA 1B 06 16 01 14 01 16 01 0E 4E\n")
+    lines = [json.loads(line) for line in run("decode", "tinybms", place / "log").stdout.splitlines()]
+    assert lines[1]["temperature_internal_c"] == 27.8 and lines[1]["crc_ok"] is True, lines
+
+# A live source is followed line by line: the answer comes before the input ends.
+with subprocess.Popen([AMPHORA, "decode", "victron"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+    child.stdin.write("can0 305#\n")
+    child.stdin.flush()
+    assert json.loads(child.stdout.readline())["name"] == "keepalive"
+    child.stdin.close()
+    assert child.wait(timeout=PATIENCE) == 0

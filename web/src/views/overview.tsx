@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first page: energy flow, charge, limits, who is connected, newest alarm. On a phone of 390 x 844 all of this fits
+// without scrolling; what comes after it is detail.
+import { signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+import { fetch_days } from "../api/client";
+import type { HistoryDay } from "../api/types";
+import { age, duration, format_number } from "../lib/format";
+import { describe_link, describe_phase, type Status } from "../lib/words";
+import { group_age_ms, is_connected, is_group_stale, page_now, received, state } from "../state/store";
+import { AlarmLine } from "./parts/alarms";
+import { Card, Fact, Value } from "./parts/card";
+import { FlowCard } from "./parts/flow";
+import { BoxIcon, InverterIcon, LinkIcon } from "./parts/icons";
+import { LimitsCard } from "./parts/limits";
+
+interface StatusRowProps {
+  icon: ComponentChildren;
+  name: string;
+  status: Status;
+  detail: string;
+}
+
+function StatusRow({ icon, name, status, detail }: StatusRowProps) {
+  return (
+    <li class="status-row" data-tone={status.tone}>
+      <span class="status-icon">{icon}</span>
+      <span class="status-name">{name}</span>
+      <span class="status-title">{status.title}</span>
+      <span class="status-text">{detail || status.text}</span>
+    </li>
+  );
+}
+
+// A span the box counted when it sent the group, continued by this page's clock.
+function running_s(name: "inverter" | "bms_link" | "box", seconds: number | undefined): number | undefined {
+  const at = received.value.at[name];
+  if (seconds === undefined || at === undefined) return undefined;
+  return is_connected.value ? seconds + Math.max(0, page_now.value - at) / 1000 : seconds;
+}
+
+function inverter_detail(): string {
+  const inverter = state.value.inverter;
+  const status = describe_phase(inverter);
+  if (!inverter) return status.text;
+  const since = running_s("inverter", inverter.since_s);
+  if (inverter.can?.error) return inverter.can.error;
+  if (inverter.phase !== "online") return status.text;
+  const bus = inverter.can?.interface ?? "CAN";
+  return since === undefined ? `on ${bus}` : `on ${bus} for ${duration(since)}`;
+}
+
+function link_detail(): string {
+  const link = state.value.bms_link;
+  if (link?.state !== "connected") return link?.error ?? describe_link(link).text;
+  const model = [state.value.battery?.manufacturer, state.value.battery?.model].filter(Boolean).join(" ");
+  return model || link.port || "";
+}
+
+function box_status(): { status: Status; detail: string } {
+  const { box, mqtt, storage } = state.value;
+  if (!box) return { status: { tone: "neutral", title: "Unknown", text: "" }, detail: "The box has not told yet." };
+  if (!is_connected.value) {
+    return {
+      status: { tone: "bad", title: "No answer", text: "" },
+      detail: `last heard ${age(group_age_ms("box"))} ago`,
+    };
+  }
+  if (storage && !storage.ok) {
+    return {
+      status: { tone: "warn", title: "Storage", text: "" },
+      detail: storage.error ?? "History cannot be kept now.",
+    };
+  }
+  if (mqtt?.enabled && !mqtt.connected) {
+    return {
+      status: { tone: "warn", title: "MQTT away", text: "" },
+      detail: `${mqtt.queued ?? 0} readings are waiting`,
+    };
+  }
+  const detail = `up for ${duration(running_s("box", box.uptime_s))}`;
+  return { status: { tone: "good", title: mqtt?.enabled ? "MQTT on" : "Running", text: "" }, detail };
+}
+
+function StatusCard() {
+  const box = box_status();
+  return (
+    <Card
+      title="Connections"
+      id="status-title"
+      class="status-card"
+      is_stale={is_group_stale("inverter")}
+      age_ms={group_age_ms("inverter")}
+    >
+      <ul class="status-list">
+        <StatusRow
+          icon={<InverterIcon />}
+          name="Inverter"
+          status={describe_phase(state.value.inverter)}
+          detail={inverter_detail()}
+        />
+        <StatusRow icon={<LinkIcon />} name="BMS" status={describe_link(state.value.bms_link)} detail={link_detail()} />
+        <StatusRow icon={<BoxIcon />} name="Box" status={box.status} detail={box.detail} />
+      </ul>
+    </Card>
+  );
+}
+
+// Days are counted in the box's time zone, which may differ from this browser's. Yesterday is never shown as today.
+function is_today(date: string): boolean {
+  const now = new Date(page_now.value);
+  const here = new Date(now.getTime() - now.getTimezoneOffset() * 60_000);
+  return date === here.toISOString().slice(0, 10) || date === now.toISOString().slice(0, 10);
+}
+
+const today = signal<HistoryDay | undefined>(undefined);
+
+function TodayCard() {
+  const connected = is_connected.value;
+  useEffect(() => {
+    if (!connected) return;
+    const load = () => {
+      fetch_days(1)
+        .then((answer) => {
+          today.value = answer.days.findLast((day) => is_today(day.date));
+        })
+        .catch(() => {
+          // The card keeps its dashes; the History page reports the failure itself.
+        });
+    };
+    load();
+    const timer = setInterval(load, 60_000);
+    return () => clearInterval(timer);
+  }, [connected]);
+  const battery = state.value.battery;
+  const why = "no history of today yet";
+  return (
+    <Card title="Today" id="today-title" class="today-card">
+      <dl class="facts">
+        <Fact label="Charged">
+          <Value text={format_number(today.value?.energy_in_kwh, 2)} unit="kWh" why={why} />
+        </Fact>
+        <Fact label="Discharged">
+          <Value text={format_number(today.value?.energy_out_kwh, 2)} unit="kWh" why={why} />
+        </Fact>
+        <Fact label="Charged in all">
+          <Value text={format_number(battery?.energy_in_kwh, 1)} unit="kWh" why="not counted yet" />
+        </Fact>
+        <Fact label="Discharged in all">
+          <Value text={format_number(battery?.energy_out_kwh, 1)} unit="kWh" why="not counted yet" />
+        </Fact>
+        <Fact label="Cell spread">
+          <Value text={format_number(battery?.cells?.delta_mv, 0)} unit="mV" why="no cell voltages yet" />
+        </Fact>
+        <Fact label="Cycles">
+          <Value text={format_number(battery?.cycle_count, 0)} why="this BMS does not report it" />
+        </Fact>
+      </dl>
+    </Card>
+  );
+}
+
+export function Overview() {
+  return (
+    <div class="overview">
+      <AlarmLine />
+      <FlowCard />
+      <LimitsCard />
+      <StatusCard />
+      <TodayCard />
+    </div>
+  );
+}

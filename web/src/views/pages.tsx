@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which pages there are, and which of them a box's role has. A new page is one line here and one file beside this one.
+import type { ComponentChildren } from "preact";
+import { CellsPage } from "./cells";
+import { EventsPage } from "./events";
+import { HistoryPage } from "./history";
+import { Overview } from "./overview";
+import { CellsIcon, EventsIcon, FlowIcon, HistoryIcon, SettingsIcon } from "./parts/icons";
+import { SettingsPage } from "./settings";
+
+export interface Page {
+  path: string;
+  title: string;
+  PageIcon: () => ComponentChildren;
+  View: () => ComponentChildren;
+}
+
+const kOverview: Page = { path: "/", title: "Overview", PageIcon: FlowIcon, View: Overview };
+const kCells: Page = { path: "/cells", title: "Cells", PageIcon: CellsIcon, View: CellsPage };
+const kHistory: Page = { path: "/history", title: "History", PageIcon: HistoryIcon, View: HistoryPage };
+const kSettings: Page = { path: "/settings", title: "Settings", PageIcon: SettingsIcon, View: SettingsPage };
+const kEvents: Page = { path: "/events", title: "Events", PageIcon: EventsIcon, View: EventsPage };
+
+const kPagesOfRole: Record<string, Page[]> = {
+  "bms-gateway": [kOverview, kCells, kHistory, kSettings, kEvents],
+};
+const kDefaultPages = [kOverview, kHistory, kSettings, kEvents];
+
+// Before the role is known the full set is shown, so that navigation does not jump in the common case.
+export function pages_of(role: string | undefined): Page[] {
+  return role === undefined ? (kPagesOfRole["bms-gateway"] ?? kDefaultPages) : (kPagesOfRole[role] ?? kDefaultPages);
+}
+
+export function page_at(path: string, role: string | undefined): Page {
+  const pages = pages_of(role);
+  const found = pages.find((page) => page.path !== "/" && (path === page.path || path.startsWith(`${page.path}/`)));
+  return found ?? kOverview;
+}

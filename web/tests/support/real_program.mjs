@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real program for tests: `amphora demo` on ports of its own and with a data folder of its own, stopped by its process
+// id. AMPHORA_PROGRAM names the binary. With AMPHORA_URL alone a box that runs already is used, and cannot be restarted.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const kStartPatienceMs = 60_000; // against hanging; a start takes a second or two
+const kStopPatienceMs = 20_000;
+const kPollMs = 100;
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function free_port() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+// Ready: the API answers and the battery has been read.
+async function is_ready(url) {
+  try {
+    const response = await fetch(`${url}/api/v1/state`);
+    const state = await response.json();
+    return response.ok && state.battery?.online === true && state.battery.cells !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+async function wait_until_ready(url, has_ended, log) {
+  const give_up_at = Date.now() + kStartPatienceMs;
+  while (!(await is_ready(url))) {
+    if (has_ended()) throw new Error(`the program ended before its page could be read:\n${log()}`);
+    if (Date.now() > give_up_at) throw new Error(`no battery on ${url} after ${kStartPatienceMs / 1000} s:\n${log()}`);
+    await pause(kPollMs);
+  }
+}
+
+class RealProgram {
+  constructor(program, web_port, mqtt_port) {
+    this.program = program;
+    this.web_port = web_port;
+    this.mqtt_port = mqtt_port;
+    this.url = `http://127.0.0.1:${web_port}`;
+    this.folder = mkdtempSync(join(tmpdir(), "amphora-web-test-"));
+    this.can_restart = true;
+  }
+
+  async start() {
+    let log = "";
+    const { program, web_port, mqtt_port, folder } = this;
+    const options = ["demo", "--web-port", String(web_port), "--mqtt-port", String(mqtt_port), "--data", folder];
+    const child = spawn(program, options, { stdio: ["ignore", "pipe", "pipe"] });
+    this.child = child;
+    this.ended = new Promise((resolve) => child.once("exit", resolve));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (text) => {
+        log = (log + text).slice(-20_000);
+      });
+    }
+    child.on("error", (error) => {
+      log += String(error);
+    });
+    await wait_until_ready(
+      this.url,
+      () => child.exitCode !== null || child.pid === undefined,
+      () => log,
+    );
+  }
+
+  async stop() {
+    const { child } = this;
+    if (!child || child.exitCode !== null || child.pid === undefined) return;
+    child.kill("SIGTERM");
+    const is_in_time = await Promise.race([this.ended.then(() => true), pause(kStopPatienceMs).then(() => false)]);
+    if (!is_in_time) {
+      child.kill("SIGKILL");
+      await this.ended;
+      throw new Error(`the program did not end within ${kStopPatienceMs / 1000} s of SIGTERM`);
+    }
+  }
+
+  async close() {
+    try {
+      await this.stop();
+    } finally {
+      rmSync(this.folder, { recursive: true, force: true });
+    }
+  }
+}
+
+export async function open_program() {
+  const program = process.env.AMPHORA_PROGRAM;
+  const url = process.env.AMPHORA_URL;
+  if (program === undefined && url !== undefined) {
+    await wait_until_ready(
+      url,
+      () => false,
+      () => "",
+    );
+    return { url: url.replace(/\/$/, ""), can_restart: false, close: async () => {} };
+  }
+  if (program === undefined) throw new Error("set AMPHORA_PROGRAM to the program, or AMPHORA_URL to a running demo");
+  const real = new RealProgram(program, await free_port(), await free_port());
+  try {
+    await real.start();
+  } catch (error) {
+    await real.close();
+    throw error;
+  }
+  return real;
+}
