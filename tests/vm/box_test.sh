@@ -72,7 +72,7 @@ battery_lost_hold_s = 5
 enabled = false
 [web]
 listen = "127.0.0.1:18080"
-root = ""
+root = "$work"
 login = "none"
 [storage]
 path = "$work/data"

@@ -6,7 +6,15 @@ struct TomlAssertion {};
 }  // namespace amphora::config
 #undef NDEBUG
 #define TOML_ASSERT(expression) ((expression) ? (void)0 : throw amphora::config::TomlAssertion{})
+#pragma GCC diagnostic push
+#if defined(__clang__)
+#pragma GCC diagnostic ignored "-Wexceptions"
+#else
+#pragma GCC diagnostic ignored \
+    "-Wterminate"  // where the library says noexcept, a broken promise of its own ends us
+#endif
 #include <toml++/toml.h>
+#pragma GCC diagnostic pop
 
 #include "apps/amphora/config/load.hpp"
 

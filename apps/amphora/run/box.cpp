@@ -68,6 +68,7 @@ Box::Box(runtime::Loop& loop, const config::Config& config, std::unique_ptr<runt
       storage_error_{std::move(storage_error)},
       stored_{store_ ? store_->stored() : runtime::StoredState{}},
       settings_{config, stored_},
+      started_with_{settings_.effective()},
       notifier_{runtime::ServiceNotifier::from_environment()},
       tick_timer_{loop} {}
 

@@ -102,6 +102,7 @@ class Box final : public runtime::http::ApiBackend {
   std::string storage_error_;
   runtime::StoredState stored_;
   SettingsStore settings_;
+  const config::Config started_with_;
   runtime::ServiceNotifier notifier_;
   std::unique_ptr<runtime::ControlThread> control_;
   std::unique_ptr<MqttPublisher> mqtt_;
