@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // toml++ 3.3 asserts that a table header has a name, and for "[=" asserts or, without assertions, goes on in
 // undefined ways. Its assertions are thrown here, so that such a file gets an error like any other.
+// The throw stands in a function of its own: some of toml++'s functions that assert are noexcept, where gcc
+// refuses a throw that it can see.
 namespace amphora::config {
 struct TomlAssertion {};
+[[noreturn]] static void throw_toml_assertion() {
+  throw TomlAssertion{};
+}
 }  // namespace amphora::config
 #undef NDEBUG
-#define TOML_ASSERT(expression) ((expression) ? (void)0 : throw amphora::config::TomlAssertion{})
+#define TOML_ASSERT(expression) ((expression) ? (void)0 : amphora::config::throw_toml_assertion())
 #include <toml++/toml.h>
 
 #include "apps/amphora/config/load.hpp"
