@@ -129,17 +129,22 @@ const std::uint8_t* after(const std::uint8_t* datagram, std::size_t size, std::s
 void run_udp(const Bare& bare, const char* group, int port) {
   const int fd = open_bus(group, port);
   while (true) {
+    pollfd wanted[2] = {{fd, POLLIN, 0}, {mosquitto_socket(bare.client), POLLIN, 0}};
+    if (bare.qos > 0 || mosquitto_want_write(bare.client)) {
+      (void)poll(wanted, 2, mosquitto_want_write(bare.client) ? 1 : 1000);
+      serve(bare, 0);
+    }
     std::uint8_t datagram[512] = {};
-    const ssize_t size = recv(fd, datagram, sizeof datagram - 16, 0);
+    const ssize_t size = recv(fd, datagram, sizeof datagram, bare.qos > 0 ? MSG_DONTWAIT : 0);
+    if (size < 0) {
+      continue;
+    }
     const std::uint8_t* id = after(datagram, static_cast<std::size_t>(size), "arbitration_id");
     const std::uint8_t* data = after(datagram, static_cast<std::size_t>(size),
                                      "\xA4"
                                      "data");
     if (id != nullptr && data != nullptr) {
       publish(bare, static_cast<std::uint32_t>(id[1] << 8 | id[2]), data + 2);  // uint16 and bin8
-    }
-    if (bare.qos > 0 || mosquitto_want_write(bare.client)) {
-      serve(bare, 0);
     }
   }
 }

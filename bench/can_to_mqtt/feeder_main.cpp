@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The other side of a bridge: sends frames into its CAN bus and judges what comes out at the broker.
 //
-//   bench_mqtt_feeder CAN MQTT_PORT COUNT RATE     sends; RATE frames a second, 0: as fast as the bridge
-//   takes them bench_mqtt_feeder none MQTT_PORT COUNT 0       only listens
+//   bench_mqtt_feeder CAN|none MQTT_PORT COUNT RATE
 //
-// Never more than kWindow frames are on their way, so no buffer overflows and every frame must arrive, in
-// order and with equal values. Says "ready" once the bridge lives, waits for a line, then "done" and the
-// figures. Exit code 1 when a message is missing or wrong.
-#include <atomic>
+// RATE is frames a second, 0 as fast as the bridge takes them. With "none" it only listens. Never more than
+// kWindow frames are on their way, so no buffer overflows and every frame must arrive, with equal values. It
+// says "ready" once the bridge lives, waits for a line, then prints the figures. Exit code 1 when a message
+// is missing or wrong.
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
@@ -25,24 +25,17 @@
 namespace amphora::bench {
 namespace {
 
-constexpr std::int32_t kWindow = 64;
 constexpr std::chrono::seconds kPatience{30};  // without a message: a hang
 
 class Judge {
  public:
-  void handle_message(std::string_view payload) {
+  void handle_message(std::string_view topic, std::string_view payload) {
     const auto json = nlohmann::json::parse(payload, nullptr, false);
     const std::lock_guard lock{mutex_};
     if (json.is_object() && json.value("dvl_v", 0.0) == kWarmUpLow) {
       is_alive_ = true;
-    } else if (!is_equal(json, expected(arrived_))) {
-      if (wrong_++ == 0) {
-        std::fprintf(stderr, "message %d is wrong: %.*s\n", arrived_, static_cast<int>(payload.size()),
-                     payload.data());
-      }
-      ++arrived_;
     } else {
-      ++arrived_;
+      handle_frame(topic, payload, json);
     }
     changed_.notify_one();
   }
@@ -50,16 +43,12 @@ class Judge {
     std::unique_lock lock{mutex_};
     return changed_.wait_for(lock, patience, [this] { return is_alive_; });
   }
-  // False when nothing has come for too long.
-  bool wait_arrived(std::int32_t count) {
-    std::unique_lock lock{mutex_};
-    while (arrived_ < count) {
-      const std::int32_t before = arrived_;
-      if (!changed_.wait_for(lock, kPatience, [&] { return arrived_ > before; })) {
-        return false;
-      }
-    }
-    return true;
+  // Until the frame before this one in its place has arrived. False when it does not come.
+  bool wait_place(std::int32_t number) {
+    return wait([this, number] { return arrived_in_[place_of(number)] >= number / kWindow; });
+  }
+  bool wait_all(std::int32_t count) {
+    return wait([this, count] { return arrived_ >= count; });
   }
   std::int32_t arrived() {
     const std::lock_guard lock{mutex_};
@@ -71,6 +60,34 @@ class Judge {
   }
 
  private:
+  static std::size_t place_of(std::int32_t number) { return static_cast<std::size_t>(number % kWindow); }
+
+  // A topic without a place is one in which all frames come in order.
+  void handle_frame(std::string_view topic, std::string_view payload, const nlohmann::json& json) {
+    const std::size_t prefix = std::string_view{kTopic}.size() + 1;
+    const std::int32_t told =
+        topic.size() > prefix ? std::atoi(std::string{topic.substr(prefix)}.c_str()) : arrived_;
+    std::int32_t& count = arrived_in_[place_of(told)];
+    const std::int32_t number = count * kWindow + static_cast<std::int32_t>(place_of(told));
+    ++count;
+    ++arrived_;
+    if (!is_equal(json, expected(number)) && wrong_++ == 0) {
+      std::fprintf(stderr, "message %d is wrong: %.*s\n", number, static_cast<int>(payload.size()),
+                   payload.data());
+    }
+  }
+  // False when nothing has come for too long.
+  template <class Condition>
+  bool wait(Condition condition) {
+    std::unique_lock lock{mutex_};
+    while (!condition()) {
+      const std::int32_t before = arrived_;
+      if (!changed_.wait_for(lock, kPatience, [&] { return arrived_ > before; })) {
+        return false;
+      }
+    }
+    return true;
+  }
   static bool is_equal(const nlohmann::json& json, const Expected& wanted) {
     for (const Value& value : wanted.values) {
       if (value.key.empty()) {
@@ -87,6 +104,7 @@ class Judge {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool is_alive_ = false;
+  std::array<std::int32_t, kWindow> arrived_in_{};
   std::int32_t arrived_ = 0;
   std::int32_t wrong_ = 0;
 };
@@ -97,7 +115,7 @@ void send_all(runtime::CanPort& port, Judge& judge, std::int32_t count, int rate
     if (rate > 0) {
       std::this_thread::sleep_until(start + std::chrono::microseconds{std::int64_t{i} * 1'000'000 / rate});
     }
-    if (!judge.wait_arrived(i - kWindow + 1)) {
+    if (!judge.wait_place(i)) {
       return;
     }
     (void)port.send(expected(i).frame);
@@ -108,11 +126,11 @@ int run(const std::string& spec, std::uint16_t mqtt_port, std::int32_t count, in
   Judge judge;
   runtime::MqttOptions options;
   options.port = mqtt_port;
-  runtime::MqttClient client{options,
-                             {.on_connection = {}, .on_message = [&](auto, std::string_view payload) {
-                                judge.handle_message(payload);
-                              }}};
-  (void)client.subscribe(kTopic);
+  runtime::MqttClient client{
+      options, {.on_connection = {}, .on_message = [&](std::string_view topic, std::string_view payload) {
+                  judge.handle_message(topic, payload);
+                }}};
+  (void)client.subscribe(std::string{kTopic} + "/#");
   client.start();
   runtime::Loop loop;
   std::shared_ptr<runtime::CanPort> port;
@@ -136,7 +154,7 @@ int run(const std::string& spec, std::uint16_t mqtt_port, std::int32_t count, in
   if (port) {
     send_all(*port, judge, count, rate);
   }
-  const bool is_complete = judge.wait_arrived(count);
+  const bool is_complete = judge.wait_all(count);
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
   std::printf("{\"arrived\":%d,\"wrong\":%d,\"seconds\":%.3f}\n", judge.arrived(), judge.wrong(),
               spent.count());

@@ -11,6 +11,9 @@
 namespace amphora::bench {
 
 inline constexpr const char* kTopic = "bench/frame";
+// At most this many frames are under way. A bridge may number its topics with the place in this window,
+// "bench/frame/5".
+inline constexpr std::int32_t kWindow = 64;
 // A frame that is sent until the first one arrives; known by its lowest voltage.
 inline constexpr double kWarmUpLow = 40.0;
 inline can::Frame warm_up_frame() {
