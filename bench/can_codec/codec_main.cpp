@@ -2,10 +2,10 @@
 // Encodes and decodes one frame of every kind the CAN-bus BMS protocol has, over and over, and beside it
 // moves the same frames with a memcpy and a sum, which no codec can beat.
 //
-//   bench_can_codec frames        one candump line for each frame
-//   bench_can_codec run ROUNDS    {"frames":…,"encode_ns":…,"decode_ns":…,"copy_ns":…}, nanoseconds of CPU
-//   per frame
+//   bench_can_codec frames | run ROUNDS
 //
+// The first prints a candump line for each frame, the second nanoseconds of CPU per frame:
+// {"frames":…,"encode_ns":…,"decode_ns":…,"copy_ns":…}.
 // Exit code 1 when encoding and decoding are not each other's inverse on any of them.
 #include <array>
 #include <cinttypes>

@@ -2,11 +2,11 @@
 // Our bridge: each frame from a CAN port, decoded, as the line of `amphora decode`, through the box's own
 // MQTT client.
 //
-//   bench_mqtt_amphora CAN MQTT_PORT QOS     until SIGTERM
+//   bench_mqtt_amphora CAN MQTT_PORT QOS
 //
-// The client offers two ways. With QoS 1 the frames go as events: in order, kept until the broker has
-// acknowledged them. With QoS 0 they go as states, of which a newer one replaces one that has not been sent
-// yet; so that every frame can be asked for again, each frame under way has a topic of its own.
+// Until SIGTERM. The client offers two ways. With QoS 1 the frames go as events: in order, kept until the
+// broker has acknowledged them. With QoS 0 they go as states, of which a newer one replaces one that has not
+// been sent yet; so that every frame can be asked for again, each frame under way has a topic of its own.
 #include <array>
 #include <csignal>
 #include <cstdio>

@@ -2,10 +2,11 @@
 // The least a bridge can do: format with snprintf and mosquitto_publish, one thread, nothing kept, nothing
 // repeated.
 //
-//   bench_mqtt_bare loop MQTT_PORT QOS COUNT          frames from memory; COUNT of them after a line on
-//   standard input bench_mqtt_bare udp MQTT_PORT QOS GROUP PORT      frames from python-can's UDP bus, one
-//   recv for each
+//   bench_mqtt_bare loop MQTT_PORT QOS COUNT
+//   bench_mqtt_bare udp MQTT_PORT QOS GROUP PORT
 //
+// The first has COUNT frames in memory and begins at a line on standard input. The second receives them from
+// python-can's UDP bus, one recv for each.
 // Only the fields are looked at that the frames of stream.hpp have; there is no check of anything. Until
 // SIGTERM.
 #include <arpa/inet.h>

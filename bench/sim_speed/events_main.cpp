@@ -2,11 +2,11 @@
 // The least a simulation of the same run could cost: as many events as the run recorded, through the bare
 // event queue.
 //
-//   bench_sim_events HOURS      {"digest":…,"events":…,"run_s":…,"queue_s":…}, seconds of CPU
+//   bench_sim_events HOURS
 //
-// The run itself is made here once more to count what it recorded; its digest is printed so that it can be
-// compared with the command's. The queue holds one waiting event for each of the world's actors, as the run's
-// agenda does.
+// Prints {"digest":…,"events":…,"run_s":…,"queue_s":…}, seconds of CPU. The run itself is made here once more
+// to count what it recorded; its digest is printed so that it can be compared with the command's. The queue
+// holds one waiting event for each of the world's actors, as the run's agenda does.
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>

@@ -2,9 +2,9 @@
 // Asks for one page over and over on several kept-alive connections, each with its own thread, and tells how
 // long the answers took.
 //
-//   bench_web_client PORT PATH CONNECTIONS REQUESTS NEEDLE      REQUESTS on each connection, after 50 to warm
-//   up
+//   bench_web_client PORT PATH CONNECTIONS REQUESTS NEEDLE
 //
+// REQUESTS are made on each connection after 50 to warm up; then
 // {"p50_us":…,"p99_us":…,"per_second":…}. Exit code 1 when an answer is not 200, is cut short or has no
 // NEEDLE in it.
 #include <arpa/inet.h>

@@ -2,8 +2,9 @@
 // The least a web server can do: one thread, epoll, and the same bytes for whatever is asked. Nothing is
 // parsed: a piece that ends with an empty line is a request.
 //
-//   bench_web_responder FILE     answers with its content as JSON; prints its port and serves until it is
-//   ended
+//   bench_web_responder FILE
+//
+// Answers with the file's content as JSON; prints its port and serves until it is ended.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
