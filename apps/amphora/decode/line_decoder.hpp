@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/can/frame.hpp"
+
 namespace amphora::decode {
 
 class LineDecoder {
@@ -24,6 +26,9 @@ void append_error(std::uint64_t line_number, std::string_view text, std::string_
 
 std::unique_ptr<LineDecoder> make_victron_decoder();
 std::unique_ptr<LineDecoder> make_tinybms_decoder();
+
+// The line that `decode victron` prints for a frame, for those who have the frame and not its text.
+void append_victron_frame(const can::Frame& frame, std::string& out);
 
 // Decodes a whole text; for tests.
 std::string decode_all(LineDecoder& decoder, std::string_view text);

@@ -190,7 +190,6 @@ class VictronDecoder final : public LineDecoder {
     }
   }
 
- private:
   static void append_frame(std::uint64_t line_number, std::string_view text, const CanLine& line,
                            std::string& out) {
     const auto message = can::decode(line.frame);
@@ -218,6 +217,12 @@ class VictronDecoder final : public LineDecoder {
 };
 
 }  // namespace
+
+void append_victron_frame(const can::Frame& frame, std::string& out) {
+  CanLine line;
+  line.frame = frame;
+  VictronDecoder::append_frame(0, {}, line, out);
+}
 
 std::unique_ptr<LineDecoder> make_victron_decoder() {
   return std::make_unique<VictronDecoder>();

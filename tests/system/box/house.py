@@ -216,11 +216,11 @@ class House:
     def start_gx(self):
         return self.start("gx", [AMPHORA, "emulate", "gx", "--can", self.can], subprocess.PIPE)
 
-    def start_broker(self):
+    def start_broker(self, extra=""):
         config = self.folder / "mosquitto.conf"
         config.write_text(
             f"listener {self.mqtt_port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\n"
-            f"persistence true\npersistence_location {self.folder}/\n"
+            f"persistence true\npersistence_location {self.folder}/\n{extra}"
             # As root it would become another user, who may not write there.
             f"user {getpass.getuser()}\n"
         )
