@@ -19,6 +19,8 @@ namespace amphora::runtime {
 namespace {
 
 constexpr std::size_t kReadBatchMax = 64;
+// A frame that could not leave for this long is not sent any more: whoever asked has a newer one.
+constexpr Duration kFrameAgeMax = std::chrono::milliseconds{100};
 constexpr Duration kBusyRetry = std::chrono::milliseconds{2};  // after ENOBUFS: about 8 frames at 500 kbit/s
 // Bus-off without the kernel's automatic restart: the interface is looked at this often.
 constexpr Duration kBusOffCheck = std::chrono::seconds{1};
@@ -116,6 +118,10 @@ Opened open_socket(const std::string& interface, const CanOptions& options) {
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return fail(fd, last_sys_error("bind to " + interface, advice_for(errno, interface)));
   }
+  // The least the kernel allows, about five frames: on a bus where nobody acknowledges, frames wait in the
+  // kernel, and the first device that appears would hear all of them, however old.
+  const int least = 1;
+  (void)::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
   // The kernel tells with each message how many it had to drop on this socket.
   const int on = 1;
   (void)::setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
@@ -152,11 +158,12 @@ class SocketCanPort final : public CanPort, public std::enable_shared_from_this<
   }
 
   bool send(const can::Frame& frame) override {
+    drop_stale();
     if (fd_ < 0 || state_ == can::BusState::kBusOff || output_.size() >= options_.tx_capacity) {
       ++counters_.dropped;
       return false;
     }
-    output_.push_back(frame);
+    output_.push_back({frame, loop_.now()});
     if (output_.size() == 1) {
       flush();
     }
@@ -176,9 +183,18 @@ class SocketCanPort final : public CanPort, public std::enable_shared_from_this<
     };
   }
 
+  void drop_stale() {
+    const TimePoint oldest = loop_.now() - kFrameAgeMax;
+    while (!output_.empty() && output_.front().at < oldest) {
+      output_.pop_front();
+      ++counters_.dropped;
+    }
+  }
+
   void flush() {
+    drop_stale();
     while (fd_ >= 0 && !output_.empty()) {
-      const can_frame frame = to_kernel(output_.front());
+      const can_frame frame = to_kernel(output_.front().frame);
       if (::write(fd_, &frame, sizeof frame) == static_cast<ssize_t>(sizeof frame)) {
         ++counters_.frames_sent;
         output_.pop_front();
@@ -318,7 +334,11 @@ class SocketCanPort final : public CanPort, public std::enable_shared_from_this<
   std::unique_ptr<FdWatch> watch_;
   int fd_ = -1;
   can::BusState state_ = can::BusState::kDown;
-  std::deque<can::Frame> output_;
+  struct Waiting {
+    can::Frame frame;
+    TimePoint at;
+  };
+  std::deque<Waiting> output_;
   std::uint32_t overflow_total_ = 0;
   std::optional<SysError> error_;
   CanCounters counters_;

@@ -4,7 +4,9 @@
 // - Filters run in the kernel, so that unwanted frames do not wake this program.
 // - Error frames of the controller give the bus state: bus-off, error passive, restarted. A working frame in
 //   either direction proves an active bus when the driver reports no transitions.
-// - ENOBUFS (the interface's own queue is full) keeps frames in a bounded queue here and tries again shortly.
+// - While the interface takes no more, frames wait in a bounded queue here; what has waited for 100 ms is
+// dropped and
+//   counted, because a late limit is a wrong limit. The kernel itself holds about five frames.
 // - ENETDOWN and a vanished interface close the socket; it is opened again with a growing pause, by name, so
 // an
 //   adapter that is plugged in again under another index is found.

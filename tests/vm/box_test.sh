@@ -116,12 +116,13 @@ wait_until 60 "the event of the inverter's return" came_back
 wait_until 60 "limits above zero again" are_currents_above_zero
 echo "keep-alive lost and found again: an event each, zero currents between"
 
-silent_at=$(awk '{print $1}' /proc/uptime)
+silent_at=$(date +%s.%N)
 echo silent >&3
 wait_until 60 "zero currents after the BMS fell silent" are_currents_zero
-zero_at=$(awk '{print $1}' /proc/uptime)
-awk -v a="$silent_at" -v b="$zero_at" 'BEGIN { printf "currents fell to zero %.1f s after the BMS fell silent\n", b - a; exit !(b - a <= 7) }' ||
-  fail "zero came too late (bound 5 s, and 2 s for looking)"
+# By the kernel's time stamps: this script looks too slowly.
+grep ' 351#....00000000' "$work/dump" | sed 's/^(\([0-9.]*\)).*/\1/' |
+  awk -v a="$silent_at" '$1 > a { printf "currents fell to zero %.1f s after the BMS fell silent\n", $1 - a; exit $1 - a > 5.5 }' ||
+  fail "zero came too late (bound 5 s from the last values, and half a second for the guest)"
 wait_until 60 "the end of frames" logged "Nothing is sent to the inverter"
 sleep 1
 before=$(frame_count)
