@@ -69,6 +69,8 @@ function(amphora_library name)
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE ${name} ${arg_TEST_DEPS} GTest::gtest_main GTest::gmock ${RAPIDCHECK_LIBRARY})
+    # Some tests read the documents and examples that they keep in step with the code.
+    target_compile_definitions(${name}_test PRIVATE AMPHORA_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME unit.${name} COMMAND ${name}_test)
     set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 300)
     add_dependencies(amphora_unit_tests ${name}_test)

@@ -38,7 +38,7 @@ HOST_MAY_INCLUDE = {
 TEST_MAY_INCLUDE = ("tests/contract/", "tests/vectors/")
 
 # Written by the build, so not in the tree.
-GENERATED = {"build_info_values.hpp"}
+GENERATED = {"generated/build_info_values.hpp"}
 
 # The core compiles for a microcontroller, so it uses only headers that need neither heap nor operating system. Of
 # <chrono> that is durations and time points; a call of a clock is caught by check_core_symbols.py.

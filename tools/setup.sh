@@ -16,8 +16,8 @@ PATH=$PATH:/usr/sbin:/sbin
 # The test libraries are small and belong to the first set so that one configuration serves every target.
 demo_packages=(
   build-essential g++ cmake ninja-build ccache pkg-config git ca-certificates
-  libboost-dev libboost-system-dev libmosquitto-dev libsqlite3-dev libsodium-dev
-  nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev libmsgpack-cxx-dev libsystemd-dev
+  libboost-dev libssl-dev libmosquitto-dev libsqlite3-dev libsodium-dev
+  nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
   mosquitto mosquitto-clients
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev python3
 )

@@ -79,6 +79,8 @@ TEST(Program, TheCompletionKnowsEveryCommand) {
 TEST(Program, ExitCodes) {
   EXPECT_EQ(run({"version"}), kExitGood);
   EXPECT_EQ(run({"--help"}), kExitGood);
+  EXPECT_EQ(run({"completion", "bash"}), kExitGood);
+  EXPECT_EQ(run({"completion", "tcsh"}), kExitUsage);
   EXPECT_EQ(run({"decode", "--help"}), kExitGood);
   EXPECT_EQ(run({}), kExitUsage);
   EXPECT_EQ(run({"nonsense"}), kExitUsage);

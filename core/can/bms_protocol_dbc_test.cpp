@@ -36,8 +36,7 @@ struct DbcMessage {
 using Dbc = std::map<std::uint32_t, DbcMessage>;
 
 Dbc read_dbc() {
-  const auto root = std::filesystem::path{__FILE__}.parent_path().parent_path().parent_path();
-  std::ifstream file{root / "docs" / "protocols" / "amphora.dbc"};
+  std::ifstream file{std::filesystem::path{AMPHORA_SOURCE_DIR} / "docs" / "protocols" / "amphora.dbc"};
   EXPECT_TRUE(file.is_open());
   Dbc dbc;
   std::string line;

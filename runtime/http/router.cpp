@@ -109,6 +109,7 @@ Router::Router(Loop& loop, RouterOptions options, ApiBackend& backend)
       backend_{backend},
       users_{options_.users},
       open_csrf_{make_token()},
+      setup_until_{loop.now() + options_.setup_window},
       self_{std::make_shared<Router*>(this)},
       hasher_{std::make_unique<PasswordHasher>()} {}
 
@@ -371,9 +372,21 @@ void Router::delete_session(const Request& request, const Caller& caller, Reply 
   reply(std::move(response));
 }
 
+bool Router::is_setup_open(const std::string& remote) const {
+  return loop_.now() < setup_until_ || remote.starts_with("127.") || remote == "::1";
+}
+
 void Router::post_setup(const Request& request, const Caller&, Reply reply) {
   if (!is_first_run() || is_setup_under_way_) {
     reply(problem_response(make_problem(409, "set_up", "This box has an owner already; log in.")));
+    return;
+  }
+  if (!is_setup_open(request.remote)) {
+    reply(problem_response(make_problem(
+        403, "setup_closed",
+        "The time for the first set-up from the network has passed. Restart the service on the box "
+        "(systemctl restart "
+        "amphora) and set the password within 15 minutes, or open this page on the box itself.")));
     return;
   }
   with_parsed(parse_new_credentials(request.body), reply, [&](const Credentials& credentials) {

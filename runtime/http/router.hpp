@@ -39,6 +39,9 @@ struct RouterOptions {
   bool is_login_required = true;
   bool public_look = true;
   std::vector<UserRecord> users;
+  // The first owner may be set up from the network only this long after the start, from this machine at any
+  // time: a box that was never set up must not wait for the first stranger.
+  Duration setup_window = std::chrono::minutes{15};
 };
 
 class Router {
@@ -72,6 +75,7 @@ class Router {
   static std::span<const Route> table();
 
   Caller caller_of(const Request& request);
+  bool is_setup_open(const std::string& remote) const;
   std::optional<Problem> check_access(Access access, const Request& request, const Caller& caller) const;
   std::optional<Problem> check_same_origin(const Request& request) const;
   void handle_elsewhere(const Request& request, Reply reply);
@@ -107,6 +111,7 @@ class Router {
   SessionTable sessions_;
   LoginLimiter limiter_;
   const std::string open_csrf_;  // where no login is needed
+  const TimePoint setup_until_;
   bool is_setup_under_way_ = false;
   std::shared_ptr<Router*> self_;           // emptied at the end: late hashes find nobody
   std::unique_ptr<PasswordHasher> hasher_;  // last: its thread ends first

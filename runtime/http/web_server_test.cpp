@@ -334,6 +334,24 @@ TEST_F(WebServerTest, first_run_login_roles_and_logout) {
             (std::vector<std::string>{"login_failed", "login_failed", "login", "forbidden", "logout"}));
 }
 
+TEST_F(WebServerTest, setup_from_the_network_ends_with_its_window) {
+  Loop loop;
+  RouterOptions options;
+  options.setup_window = Duration::zero();
+  Router router{loop, options, backend_};
+  Request request;
+  request.method = Method::kPost;
+  request.path = "/api/v1/setup";
+  request.headers = {{"host", "b"}, {"content-type", "application/json"}};
+  request.body = R"({"user":"stranger","password":"long enough"})";
+  request.remote = "192.0.2.7";
+  Response answer;
+  router.handle(request, [&answer](Response response) { answer = std::move(response); });
+  EXPECT_EQ(answer.status, 403);
+  EXPECT_NE(answer.body.find("setup_closed"), std::string::npos) << answer.body;
+  EXPECT_TRUE(backend_.users.empty());
+}
+
 TEST_F(WebServerTest, setup_makes_the_owner_once) {
   start({});
   EXPECT_EQ(ask("GET", "/api/v1/session").json()["first_run"], true);

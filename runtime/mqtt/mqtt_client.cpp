@@ -103,7 +103,8 @@ class MqttClient::State {
   void run();
   bool is_stopping() const;
   bool connect();
-  void serve();
+  // Until the connection ends; true when the broker had accepted it.
+  bool serve();
   void wait_for_work();
   void send_waiting();
   bool send(const OutMessage& message);
@@ -220,8 +221,7 @@ MqttStatus MqttClient::State::status() const {
 void MqttClient::State::run() {
   Duration wait = options_.reconnect_after_min;
   while (!is_stopping()) {
-    if (connect()) {
-      serve();
+    if (connect() && serve()) {
       wait = options_.reconnect_after_min;
     }
     if (is_stopping()) {
@@ -271,7 +271,7 @@ bool MqttClient::State::connect() {
   return true;
 }
 
-void MqttClient::State::serve() {
+bool MqttClient::State::serve() {
   const TimePoint give_up_at = steady_now() + kConnackPatience;
   while (!is_lost_ && !is_stopping()) {
     wait_for_work();
@@ -289,11 +289,13 @@ void MqttClient::State::serve() {
   if (is_connected_ && !is_lost_) {
     say_farewell();
   }
+  const bool was_accepted = is_connected_;
   if (is_connected_) {
     set_disconnected(is_stopping() ? "stopped" : "the connection was lost");
   }
   const std::lock_guard lock{mutex_};
   outbox_.reset();
+  return was_accepted;
 }
 
 void MqttClient::State::wait_for_work() {

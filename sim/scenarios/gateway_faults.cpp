@@ -153,7 +153,7 @@ void GatewayWorld::apply_node_faults() {
     agenda_.set(kToNode, is_stalled_ ? kNever : to_node_.poll_timeout());
     agenda_.set(kCanToNode, is_stalled_ ? kNever : can_to_node_.poll_timeout());
   }
-  arm_node();
+  arm_node(node_ ? node_->poll_timeout() : kNever);
 }
 
 bool GatewayWorld::is_lying() const {

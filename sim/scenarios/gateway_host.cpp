@@ -88,26 +88,31 @@ void GatewayWorld::pump_node() {
     return;
   }
   const TimePoint at = local();
+  TimePoint due = node_->poll_timeout();
   for (int round = 0; round < kPumpRoundsMax; ++round) {
-    if (node_->poll_timeout() <= at) {
+    if (due <= at) {
       node_->handle_timeout(at);
     }
     transmit(at);
     deliver_events(at);
-    if (node_->poll_timeout() > at) {
+    due = node_->poll_timeout();
+    if (due > at) {
       break;
     }
   }
-  arm_node();
+  if (due <= at) {
+    violations_.add(kInvariantRhythm, now_, "the node's time-out stays in the past after a pump");
+  }
+  arm_node(due);
 }
 
-void GatewayWorld::arm_node() {
+void GatewayWorld::arm_node(TimePoint due) {
   if (!is_running()) {
     agenda_.set(kNode, kNever);
     agenda_.set(kHost, kNever);
     return;
   }
-  const TimePoint wake = clock_.to_world(node_->poll_timeout());
+  const TimePoint wake = clock_.to_world(due);
   // A node that wants to be called in the past after a pump is called again a moment later, not for ever at
   // the same time.
   agenda_.set(kNode, std::max(wake, now_ + Duration{1}));

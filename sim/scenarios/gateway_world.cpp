@@ -433,8 +433,14 @@ void GatewayWorld::handle_bus_delivery(const CanBus::Delivery& delivery) {
     agenda_.set(kCanToNode, is_stalled_ ? kNever : can_to_node_.poll_timeout());
   }
   if ((delivery.to_mask & (1U << kGxPort)) != 0) {
-    can_to_gx_.send(now_, delivery.frame);
-    agenda_.set(kCanToGx, can_to_gx_.poll_timeout());
+    if (can_to_gx_.faults().has_any() || can_to_gx_.in_flight_count() > 0) {
+      can_to_gx_.send(now_, delivery.frame);
+      agenda_.set(kCanToGx, can_to_gx_.poll_timeout());
+    } else {
+      // The usual case takes the short way: what the link would do now, without a step of its own.
+      gx_.handle_frame(now_, delivery.frame);
+      agenda_.set(kGx, gx_.poll_timeout());
+    }
   }
   if (delivery.from == kGxPort) {
     pump_gx();

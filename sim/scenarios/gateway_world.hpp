@@ -164,7 +164,7 @@ class GatewayWorld {
   bool tamper(can::Frame& frame);
   void deliver_events(TimePoint local);
   void record_event(const node::Event& event);
-  void arm_node();
+  void arm_node(TimePoint due);  // local time; does not count while the node does not run
   bool is_running() const { return node_.has_value() && !is_stalled_; }
   TimePoint local() const { return clock_.to_local(now_); }
   void check_memory();

@@ -95,8 +95,9 @@ void add_completion(CLI::App& parent, Action& chosen) {
       ->required()
       ->check(CLI::IsMember({"bash"}))
       ->type_name("bash");
-  command->callback([&chosen, &parent] {
-    chosen = [&parent] {
+  // `shell` is captured because the option writes into it when the command line is read.
+  command->callback([&chosen, &parent, shell] {
+    chosen = [&parent, shell] {
       fmt::print("{}", bash_completion(parent));
       return kExitGood;
     };

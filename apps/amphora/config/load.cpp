@@ -1,10 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+// toml++ 3.3 asserts that a table header has a name, and for "[=" asserts or, without assertions, goes on in
+// undefined ways. Its assertions are thrown here, so that such a file gets an error like any other.
+namespace amphora::config {
+struct TomlAssertion {};
+}  // namespace amphora::config
+#undef NDEBUG
+#define TOML_ASSERT(expression) ((expression) ? (void)0 : throw amphora::config::TomlAssertion{})
+#pragma GCC diagnostic push
+#if defined(__clang__)
+#pragma GCC diagnostic ignored "-Wexceptions"
+#else
+#pragma GCC diagnostic ignored \
+    "-Wterminate"  // where the library says noexcept, a broken promise of its own ends us
+#endif
+#include <toml++/toml.h>
+#pragma GCC diagnostic pop
+
 #include "apps/amphora/config/load.hpp"
 
 #include <fmt/format.h>
 
-#include <toml++/toml.h>
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -224,6 +241,28 @@ LoadResult failed(Problem problem) {
   return result;
 }
 
+// The first line that opens a table header with something that no name begins with; the first line if there
+// is none.
+Place header_without_name(std::string_view toml) {
+  int line = 1;
+  for (std::size_t begin = 0; begin < toml.size(); ++line) {
+    const std::size_t end = std::min(toml.find('\n', begin), toml.size());
+    const std::string_view text = toml.substr(begin, end - begin);
+    const std::size_t bracket = text.find_first_not_of(" \t");
+    if (bracket != std::string_view::npos && text[bracket] == '[') {
+      const std::size_t name = text.find_first_not_of("[ \t", bracket);
+      const bool has_name = name != std::string_view::npos &&
+                            (std::isalnum(static_cast<unsigned char>(text[name])) != 0 ||
+                             std::string_view{"_-\"'"}.find(text[name]) != std::string_view::npos);
+      if (!has_name) {
+        return {line, static_cast<int>(bracket) + 1};
+      }
+    }
+    begin = end + 1;
+  }
+  return {1, 1};
+}
+
 LoadResult load(std::string_view toml, bool with_files) {
   if (toml.size() > kFileSizeMax) {
     return failed({.what = "is larger than a configuration can be",
@@ -247,6 +286,12 @@ LoadResult load(std::string_view toml, bool with_files) {
     const Place at = place_of(error.source());
     return failed({.what = std::string{error.description()},
                    .allowed = "the rest of the file was not looked at",
+                   .line = at.line,
+                   .column = at.column});
+  } catch (const TomlAssertion&) {
+    const Place at = header_without_name(toml);
+    return failed({.what = "this cannot be read: a table header needs a name",
+                   .allowed = "[name], like [battery]; the rest of the file was not looked at",
                    .line = at.line,
                    .column = at.column});
   }

@@ -310,5 +310,13 @@ TEST(Suggest, NearestWithinAThird) {
   EXPECT_EQ(nearest("zzzzzz", {"driver", "port"}), std::nullopt);
 }
 
+TEST(Load, ATableHeaderWithoutANameIsAnErrorWithItsPlace) {
+  const LoadResult result = load_text("role = \"bms-gateway\"\n  [=]\n");
+  ASSERT_EQ(result.errors.size(), 1U);
+  EXPECT_EQ(result.errors[0].line, 2);
+  EXPECT_EQ(result.errors[0].column, 3);
+  EXPECT_FALSE(result.config);
+}
+
 }  // namespace
 }  // namespace amphora::config

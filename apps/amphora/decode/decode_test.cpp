@@ -175,7 +175,7 @@ TEST(DecodeTinyBms, ExamplesOfTheProtocolDocument) {
                           {"code", "0x10"},
                           {"address", 315},
                           {"registers", {{"315", 4200}, {"316", 2500}}},
-                          {"values", {{"over_voltage_cutoff", 4200}, {"under_voltage_cutoff", 2500}}},
+                          {"values", {{"over_voltage_cutoff", 4.2}, {"under_voltage_cutoff", 2.5}}},
                           {"crc_ok", true}}));
   EXPECT_EQ(out[2].at("result"), "ack");
   EXPECT_EQ(out[2].at("address"), 315);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -185,6 +186,10 @@ RegisterFile parse_registers(std::string_view text, std::string_view file) {
 
 RegisterFile read_register_file(const std::string& path) {
   RegisterFile result;
+  if (std::filesystem::is_directory(path)) {
+    result.errors.push_back(fmt::format("{}: is a directory, not a file", path));
+    return result;
+  }
   errno = 0;
   std::ifstream file{path, std::ios::binary};
   const std::string content{std::istreambuf_iterator<char>{file}, {}};

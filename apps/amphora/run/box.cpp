@@ -20,6 +20,8 @@ namespace {
 using runtime::EventLevel;
 
 constexpr Duration kTickPeriod = std::chrono::milliseconds{200};
+// Pages count ages themselves, so without news one update a second is enough.
+constexpr Duration kQuietRefresh = std::chrono::seconds{1};
 constexpr Duration kSamplePeriod = std::chrono::seconds{10};
 // The control thread reports twice a second; without a report for this long it hangs, and systemd must
 // restart us.
@@ -66,6 +68,7 @@ Box::Box(runtime::Loop& loop, const config::Config& config, std::unique_ptr<runt
       storage_error_{std::move(storage_error)},
       stored_{store_ ? store_->stored() : runtime::StoredState{}},
       settings_{config, stored_},
+      started_with_{settings_.effective()},
       notifier_{runtime::ServiceNotifier::from_environment()},
       tick_timer_{loop} {}
 
@@ -173,9 +176,10 @@ void Box::stop() {
   }
   note(EventLevel::kNotice, "box", "stopped", "Amphora stops; frames to the inverter end now.");
   mqtt_.reset();
+  // Before the control thread's queues: what the store still has to confirm goes there.
+  store_.reset();
   web_.reset();
   control_.reset();
-  store_.reset();
 }
 
 void Box::reload(config::Config file) {
@@ -338,9 +342,11 @@ void Box::sample_history(TimePoint now) {
 }
 
 void Box::update_hub(TimePoint now) {
-  if (!web_) {
+  if (!web_ || (report_ == shown_report_ && now < hub_due_)) {
     return;
   }
+  shown_report_ = report_;
+  hub_due_ = now + kQuietRefresh;
   const Json groups = state_groups(now);
   for (const auto& [name, group] : groups.items()) {
     web_->hub().update_group(name, group.dump());

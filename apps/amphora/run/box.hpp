@@ -102,6 +102,7 @@ class Box final : public runtime::http::ApiBackend {
   std::string storage_error_;
   runtime::StoredState stored_;
   SettingsStore settings_;
+  const config::Config started_with_;
   runtime::ServiceNotifier notifier_;
   std::unique_ptr<runtime::ControlThread> control_;
   std::unique_ptr<MqttPublisher> mqtt_;
@@ -111,6 +112,8 @@ class Box final : public runtime::http::ApiBackend {
   std::optional<runtime::FdWatch> message_watch_;
   runtime::Timer tick_timer_;
   runtime::ReportPtr report_;
+  runtime::ReportPtr shown_report_;  // what the pages were last given
+  TimePoint hub_due_{};
   std::uint64_t shown_count_ = 0;
   std::uint64_t token_ = 0;
   std::map<std::uint64_t, runtime::http::Reply> asked_writes_;  // by token, until accepted

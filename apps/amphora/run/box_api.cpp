@@ -268,8 +268,16 @@ void Box::give_up_waiting(TimePoint now) {
   std::erase_if(commands_, is_late);
 }
 
+// A section waits for a restart only while what is saved differs from what the box was started with.
 void Box::box_settings(Reply reply) {
-  reply(json_response(config::to_box_settings_json(config()).dump()));
+  nlohmann::json settings = config::to_box_settings_json(config());
+  const nlohmann::json started = config::to_box_settings_json(started_with_);
+  for (std::size_t i = 0; i < settings["sections"].size(); ++i) {
+    nlohmann::json& section = settings["sections"][i];
+    const bool differs = section["fields"] != started["sections"][i]["fields"];
+    section["restart_needed"] = differs && config::is_restart_needed(section["name"].get<std::string>());
+  }
+  reply(json_response(settings.dump()));
 }
 
 void Box::put_box_settings(const runtime::http::BoxSettingsChange& change, const Actor& actor, Reply reply) {

@@ -72,7 +72,14 @@ void MqttPublisher::start() {
 }
 
 void MqttPublisher::handle_report(const runtime::ReportPtr& report, TimePoint now, WallTime wall_now) {
+  const bool has_news =
+      report_ && (report_->snapshot.identity != report->snapshot.identity ||
+                  report_->snapshot.cells.has_value() != report->snapshot.cells.has_value());
   report_ = report;
+  // The battery names itself a moment after its first values: what was announced by then is completed.
+  if (has_news && !announced_.empty() && runtime::discovery_payload(device()) != announced_) {
+    announce();
+  }
   handle_tick(now, wall_now);
 }
 
@@ -81,7 +88,7 @@ void MqttPublisher::handle_tick(TimePoint now, WallTime wall_now) {
     return;
   }
   publish_online(is_battery_online(*report_, now));
-  if (announcer_.poll_announce(now)) {
+  if (config_.mqtt.use_discovery && announcer_.poll_announce(now)) {
     announce();
     state_due_ = now;
     published_count_ = 0;
@@ -172,10 +179,7 @@ void MqttPublisher::publish_event(const runtime::EventRecord& event) {
   (void)client_->publish_event(topic("event"), runtime::event_json(event));
 }
 
-void MqttPublisher::announce() {
-  if (!config_.mqtt.use_discovery) {
-    return;
-  }
+runtime::HomeAssistantDevice MqttPublisher::device() const {
   runtime::HomeAssistantDevice device;
   device.base = config_.mqtt.base;
   device.site = config_.box.site;
@@ -189,9 +193,14 @@ void MqttPublisher::announce() {
   device.software = std::string{identity.firmware.view()};
   device.program_version = std::string{build_info().version};
   device.cell_count = report_->snapshot.cells ? report_->snapshot.cells->value.count : 0;
-  const auto where = runtime::discovery_topic(device);
-  const auto payload = runtime::discovery_payload(device);
+  return device;
+}
+
+void MqttPublisher::announce() {
+  const auto where = runtime::discovery_topic(device());
+  const auto payload = runtime::discovery_payload(device());
   if (where && payload) {
+    announced_ = *payload;
     (void)client_->publish_state(*where, *payload, true);
   }
 }

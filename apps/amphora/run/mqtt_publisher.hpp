@@ -41,6 +41,7 @@ class MqttPublisher {
   void publish_reading(TimePoint now, WallTime wall_now);
   void publish_online(bool is_online);
   void announce();
+  runtime::HomeAssistantDevice device() const;
 
   runtime::Loop& loop_;
   config::Config config_;
@@ -55,6 +56,7 @@ class MqttPublisher {
   TimePoint inverter_due_{};
   TimePoint reading_due_{};
   std::optional<bool> was_online_;
+  std::string announced_;
 };
 
 }  // namespace amphora::run

@@ -9,9 +9,10 @@
 namespace amphora {
 
 void add_sim(CLI::App& parent, Action& chosen) {
-  CLI::App* command = add_command(parent, "sim", "Scenarios in virtual time: sim list, SCENARIO, swarm, replay.",
-                                  "  amphora sim list\n  amphora sim bms-gateway --seed 7 --hours 24 --json\n"
-                                  "  amphora sim swarm --seeds 500");
+  CLI::App* command =
+      add_command(parent, "sim", "Scenarios in virtual time: sim list, SCENARIO, swarm, replay.",
+                  "  amphora sim list\n  amphora sim bms-gateway --seed 7 --hours 24 --json\n"
+                  "  amphora sim swarm --seeds 500");
   // The simulator reads its own arguments, --help among them.
   command->set_help_flag();
   command->prefix_command();

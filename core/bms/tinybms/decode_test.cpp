@@ -192,7 +192,7 @@ RC_GTEST_PROP(TinyBmsDecode, FloatsAgreeWithTheProcessor, ()) {
 RC_GTEST_PROP(TinyBmsDecode, AnyBitsAreConvertedOrRefused, (std::uint32_t bits)) {
   const auto milli = milli_from_float(bits);
   const float value = std::bit_cast<float>(bits);
-  if (!std::isfinite(value) || std::fabs(value) >= 8.8e12F) {
+  if (!std::isfinite(value) || std::fabs(value) >= 0x1p44F) {
     RC_ASSERT(!milli.has_value());
   } else {
     RC_ASSERT(milli.has_value());

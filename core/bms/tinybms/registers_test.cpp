@@ -186,11 +186,7 @@ std::string event_table() {
 }
 
 std::filesystem::path document_path() {
-  auto folder = std::filesystem::absolute(std::filesystem::path{__FILE__}).parent_path();
-  while (folder.has_relative_path() && !std::filesystem::exists(folder / "docs/protocols/tinybms.md")) {
-    folder = folder.parent_path();
-  }
-  return folder / "docs/protocols/tinybms.md";
+  return std::filesystem::path{AMPHORA_SOURCE_DIR} / "docs/protocols/tinybms.md";
 }
 
 // Replaces what stands between the two marks.
