@@ -43,3 +43,14 @@ def cpu_seconds(pid):
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
         total += int((task / "schedstat").read_text().split()[0])
     return total / 1e9
+
+
+def print_table(file):
+    rows = [line.rstrip("\n").split("\t") for line in open(file, encoding="utf-8")]
+    widths = [max(len(one[i]) for one in rows) for i in range(len(rows[0]))]
+    for one in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(one, widths)).rstrip())
+
+
+if __name__ == "__main__":
+    print_table(sys.argv[1])

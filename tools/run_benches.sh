@@ -24,5 +24,5 @@ for name in "${names[@]}"; do
 done
 echo
 echo "$(nproc) cores, $(uname -m), Linux $(uname -r), load $(cut -d' ' -f1 /proc/loadavg), $(date -u +%F)"
-column -t -s $'\t' -n "$table" 2>/dev/null || cat "$table"
+python3 bench/report.py "$table"
 ((failed == 0)) || { echo "bench: $failed of ${#names[@]} gave a wrong result"; exit 1; }

@@ -79,11 +79,15 @@ class MqttClient::State {
   void start();
   template <class Change>
   void change_outbox(Change change) {
+    bool was_woken = false;
     {
       const std::lock_guard lock{mutex_};
       change(outbox_);
+      was_woken = std::exchange(is_woken_, true);
     }
-    wake();
+    if (!was_woken) {
+      wake();
+    }
   }
   void refuse_topic() {
     const std::lock_guard lock{mutex_};
@@ -110,6 +114,7 @@ class MqttClient::State {
   void set_disconnected(const std::string& error);
   void set_error(const std::string& error);
   void wake();
+  void clear_wake();
 
   static void on_connect(mosquitto*, void* self, int code);
   static void on_disconnect(mosquitto*, void* self, int code);
@@ -129,6 +134,7 @@ class MqttClient::State {
   std::vector<std::pair<std::string, int>> subscriptions_;
   bool has_new_subscription_ = false;
   bool is_stopping_ = false;
+  bool is_woken_ = false;  // the thread will look into the outbox anyway, so it need not be told again
   // The thread's own.
   Mosquitto client_{nullptr, &mosquitto_destroy};
   bool is_connected_ = false;
@@ -173,6 +179,14 @@ void MqttClient::State::start() {
 void MqttClient::State::wake() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t size = ::write(wake_fd_, &one, sizeof one);
+}
+
+// Before looking into the outbox: what is put there afterwards wakes again.
+void MqttClient::State::clear_wake() {
+  std::uint64_t ignored = 0;
+  [[maybe_unused]] const ssize_t size = ::read(wake_fd_, &ignored, sizeof ignored);
+  const std::lock_guard lock{mutex_};
+  is_woken_ = false;
 }
 
 bool MqttClient::State::is_stopping() const {
@@ -296,8 +310,7 @@ void MqttClient::State::wait_for_work() {
   }
   (void)::poll(wanted.data(), wanted.size(), kPollMilliseconds);
   if (wanted[1].revents != 0) {
-    std::uint64_t ignored = 0;
-    [[maybe_unused]] const ssize_t size = ::read(wake_fd_, &ignored, sizeof ignored);
+    clear_wake();
   }
   int code = MOSQ_ERR_SUCCESS;
   if ((wanted[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
@@ -380,8 +393,7 @@ void MqttClient::State::pause(Duration duration) {
     }
     pollfd wanted{wake_fd_, POLLIN, 0};
     (void)::poll(&wanted, 1, static_cast<int>(left));
-    std::uint64_t ignored = 0;
-    [[maybe_unused]] const ssize_t size = ::read(wake_fd_, &ignored, sizeof ignored);
+    clear_wake();
   }
 }
 
