@@ -29,6 +29,14 @@ has_failed() { [[ $(systemctl is-active amphora) == failed ]]; }
 # dpkg would read the file lists of every package of a developer's machine, slowly; here it knows only what this package
 # depends on.
 mapfile -t needed < <(dpkg-deb -f "$package" Depends | sed 's:[,|]:\n:g' | sed 's:^ *\([^ ]*\).*:\1:')
+# A dependency may be a name that another package provides.
+# shellcheck disable=SC2016  # dpkg-query expands the fields
+dpkg-query -W -f '${Package}\t, ${Provides},\n' | sed 's: ([^)]*)::g' >"$TMPDIR/provided"
+for i in "${!needed[@]}"; do
+  if ! grep -q "^${needed[i]}"$'\t' "$TMPDIR/provided"; then
+    needed[i]=$(grep -F ", ${needed[i]}," "$TMPDIR/provided" | head -n 1 | cut -f1)
+  fi
+done
 dpkg-query -s "${needed[@]}" init-system-helpers >"$TMPDIR/status"
 mv "$TMPDIR/status" /var/lib/dpkg/status
 ip link add can0 type vcan
