@@ -240,7 +240,28 @@ void Box::take_messages() {
   }
 }
 
+// Statistics come every minute and settings every ten; a log that tells so hides what matters. Settings are
+// told once after the BMS was found or written to.
+bool Box::is_routine(const node::Event& event) {
+  const auto* driver_event = std::get_if<tinybms::DriverEvent>(&event.what);
+  if (driver_event == nullptr) {
+    return false;
+  }
+  if (std::holds_alternative<tinybms::Connected>(*driver_event) ||
+      std::holds_alternative<tinybms::WriteFinished>(*driver_event)) {
+    are_settings_awaited_ = true;
+  }
+  if (std::holds_alternative<tinybms::SettingsRead>(*driver_event)) {
+    return !std::exchange(are_settings_awaited_, false);
+  }
+  return std::holds_alternative<tinybms::StatisticsRead>(*driver_event) ||
+         std::holds_alternative<tinybms::VersionRead>(*driver_event);
+}
+
 void Box::handle(const node::Event& event) {
+  if (is_routine(event)) {
+    return;
+  }
   runtime::EventRecord described = describe(event, to_node_config(config()));
   described.uptime_ms = to_milliseconds(event.at.time_since_epoch());
   const std::int64_t ago = to_milliseconds(loop_.now() - event.at);

@@ -83,6 +83,7 @@ class Box final : public runtime::http::ApiBackend {
   void handle(const runtime::WriteAnswer& answer);
   void handle(const runtime::ControlAnswer& answer);
   void handle(const runtime::StoreEnergy& request);
+  bool is_routine(const node::Event& event);
   void follow_write(const node::Event& event);
   void follow_command(const node::Event& event);
   void finish_write(std::uint32_t number, PendingWrite& pending);
@@ -120,6 +121,7 @@ class Box final : public runtime::http::ApiBackend {
   std::map<std::uint32_t, PendingWrite> writes_;                // by write number
   std::map<std::uint64_t, PendingCommand> commands_;            // by token
   bool was_storage_ok_ = true;
+  bool are_settings_awaited_ = true;
   TimePoint sample_due_{};
   TimePoint watchdog_due_{};
   TimePoint report_at_{};
