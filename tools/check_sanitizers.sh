@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # tools/check_sanitizers.sh [--build-only | --all]
-# Without an argument: the core's and the simulator's tests and the replay of every fuzz corpus, built by clang with
-# AddressSanitizer and UndefinedBehaviorSanitizer. This is the part that fits into `make test`.
+# Without an argument: the core's and the simulator's tests and the replay of the core's fuzz corpora, built by clang with
+# AddressSanitizer and UndefinedBehaviorSanitizer. This is the part that fits into `make test`: what parses the wires.
 # --build-only builds that part and runs nothing. --all builds and runs every unit, sim and fuzz test this way, then the
 # unit tests with ThreadSanitizer.
 set -euo pipefail
@@ -32,10 +32,11 @@ case ${1:-} in
     run tsan -L '^(unit|sim)$' -LE '^tool$'
     ;;
   '' | --build-only)
-    targets=(amphora_core_test amphora_fuzzers)
+    fuzzers=(tinybms_stream can_bms canbms_driver victron_output)
+    targets=(amphora_core_test "${fuzzers[@]/%/_fuzz}")
     [[ -f sim/CMakeLists.txt ]] && targets+=(amphora_sim_test)
     build asan "${targets[@]}"
-    if [[ -z ${1:-} ]]; then run asan -R '^(unit\.amphora_(core|sim)|fuzz\..*)$'; fi
+    if [[ -z ${1:-} ]]; then run asan -R "^(unit\.amphora_(core|sim)|fuzz\.($(IFS='|'; echo "${fuzzers[*]}")))$"; fi
     ;;
   *)
     echo "check_sanitizers: unknown argument '$1'; allowed: --build-only, --all" >&2

@@ -107,7 +107,7 @@ std::optional<Problem> check_members(const Json& object, std::initializer_list<c
     }
   }
   for (const auto& [name, value] : object.items()) {
-    if (std::none_of(names.begin(), names.end(), [&](const char* known) { return name == known; })) {
+    if (std::none_of(names.begin(), names.end(), [&key = name](const char* known) { return key == known; })) {
       return bad("unknown_field", "There is no such field.", prefix + name);
     }
   }
