@@ -173,8 +173,9 @@ Modules decode_modules(const Frame& frame) {
 CellExtremes decode_cell_extremes(const Frame& frame) {
   Fields fields{frame};
   const auto supported = [&fields]() -> std::optional<std::uint16_t> {
-    const auto value = fields.next<std::uint16_t>();
-    return (value == std::uint16_t{0} || value == kUnsupported) ? std::nullopt : value;
+    const std::optional<std::uint16_t> value = fields.next<std::uint16_t>();
+    const bool is_missing = !value || *value == 0 || *value == kUnsupported;
+    return is_missing ? std::nullopt : value;
   };
   CellExtremes extremes;
   if (const auto value = supported()) {

@@ -379,7 +379,7 @@ FrameLength request_length(ByteSpan prefix) {
     case Command::kWriteBlock:
       return counted(prefix, 2, kPacketPayloadMax);
     case Command::kWriteModbus:
-      return counted(prefix, 6, 2 * kModbusWriteCountMax);
+      return counted(prefix, 6, std::size_t{2} * kModbusWriteCountMax);
     default:
       return known(kHeaderSize + kCrcSize);
   }

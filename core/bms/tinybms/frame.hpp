@@ -87,7 +87,8 @@ inline constexpr std::uint8_t kBlockWriteCountMax = 30;       // two bytes are t
 inline constexpr std::uint8_t kSettingsCountMax = 100;
 inline constexpr std::size_t kRequestSizeMax = 9 + 2 * kModbusWriteCountMax;
 inline constexpr std::size_t kReplySizeMax = 5 + 2 * kModbusReadCountMax;  // of one packet
-inline constexpr std::size_t kPayloadSizeMax = 2 * kModbusReadCountMax;    // of all packets of one reply
+inline constexpr std::size_t kPayloadSizeMax =
+    std::size_t{2} * kModbusReadCountMax;  // of all packets of one reply
 // All packets of the longest reply, at the usual packet size.
 inline constexpr std::size_t kReplyTotalSizeMax =
     kPayloadSizeMax + 5 * (kPayloadSizeMax / kPacketPayloadMax + 1);
