@@ -263,12 +263,62 @@ Place header_without_name(std::string_view toml) {
   return {1, 1};
 }
 
+Place place_at(std::string_view toml, std::size_t position) {
+  const std::string_view before = toml.substr(0, position);
+  const std::size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
+  return {static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1,
+          static_cast<int>(position - line_begin) + 1};
+}
+
+// How many characters the string at `at` takes, quotes included, as TOML delimits it: '…' and "…" end with
+// the line at the latest, three quotes open one that may go over lines.
+std::size_t string_size(std::string_view toml, std::size_t at) {
+  const char quote = toml[at];
+  const std::string_view triple = quote == '"' ? "\"\"\"" : "'''";
+  const bool is_multiline = toml.substr(at, 3) == triple;
+  for (std::size_t i = at + (is_multiline ? 3 : 1); i < toml.size(); ++i) {
+    if (toml[i] == '\\' && quote == '"') {
+      ++i;
+    } else if (is_multiline ? toml.substr(i, 3) == triple : toml[i] == quote) {
+      return i + (is_multiline ? 3 : 1) - at;
+    } else if (!is_multiline && toml[i] == '\n') {
+      return i - at;
+    }
+  }
+  return toml.size() - at;
+}
+
+// The first character beyond ASCII outside of strings and comments. TOML has none there, and toml++ 3.3 runs
+// into undefined behaviour while it judges whether one could be part of a key.
+std::optional<Place> stray_character(std::string_view toml) {
+  std::size_t i = toml.starts_with("\xEF\xBB\xBF") ? 3 : 0;  // a byte order mark is allowed
+  while (i < toml.size()) {
+    if (toml[i] == '#') {
+      i = std::min(toml.find('\n', i), toml.size());
+    } else if (toml[i] == '"' || toml[i] == '\'') {
+      i += string_size(toml, i);
+    } else if (static_cast<unsigned char>(toml[i]) > 0x7F) {
+      return place_at(toml, i);
+    } else {
+      ++i;
+    }
+  }
+  return std::nullopt;
+}
+
 LoadResult load(std::string_view toml, bool with_files) {
   if (toml.size() > kFileSizeMax) {
     return failed({.what = "is larger than a configuration can be",
                    .allowed = "allowed: 1 MiB",
                    .line = 1,
                    .column = 1});
+  }
+  if (const auto at = stray_character(toml)) {
+    return failed(
+        {.what = "there is a character beyond ASCII outside of quotes",
+         .allowed = "such characters in \"quoted\" values and in comments; the rest was not looked at",
+         .line = at->line,
+         .column = at->column});
   }
   try {
     const toml::table table = toml::parse(toml);

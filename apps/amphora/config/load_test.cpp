@@ -318,5 +318,19 @@ TEST(Load, ATableHeaderWithoutANameIsAnErrorWithItsPlace) {
   EXPECT_FALSE(result.config);
 }
 
+TEST(Load, CharactersBeyondAsciiBelongIntoQuotesAndComments) {
+  const LoadResult stray = load_text("role = \"bms-gateway\"\n  \xD0\x95nv = 1\n");
+  ASSERT_EQ(stray.errors.size(), 1U);
+  EXPECT_EQ(stray.errors[0].line, 2);
+  EXPECT_EQ(stray.errors[0].column, 3);
+  for (const char* good : {"name = \"H\xC3\xA4uschen\"# gr\xC3\xBC\xC3\x9F\n", "name = 'H\xC3\xA4'\n",
+                           "name = \"\"\"H\xC3\xA4\n\xC3\xA4\"\"\"\n", "name = \"a\\\"\xC3\xA4\"\n",
+                           "\xEF\xBB\xBFname = \"a\"\n"}) {
+    for (const Problem& problem : load_text(good).errors) {
+      EXPECT_EQ(problem.what.find("beyond ASCII"), std::string::npos) << good;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace amphora::config
