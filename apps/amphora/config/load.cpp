@@ -263,47 +263,49 @@ Place header_without_name(std::string_view toml) {
   return {1, 1};
 }
 
-Place place_at(std::string_view toml, std::size_t position) {
-  const std::string_view before = toml.substr(0, position);
-  const std::size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
-  return {static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1,
-          static_cast<int>(position - line_begin) + 1};
+bool is_beyond_ascii(char character) {
+  return static_cast<unsigned char>(character) > 0x7F;
 }
 
-// How many characters the string at `at` takes, quotes included, as TOML delimits it: '…' and "…" end with
-// the line at the latest, three quotes open one that may go over lines.
-std::size_t string_size(std::string_view toml, std::size_t at) {
-  const char quote = toml[at];
-  const std::string_view triple = quote == '"' ? "\"\"\"" : "'''";
-  const bool is_multiline = toml.substr(at, 3) == triple;
-  for (std::size_t i = at + (is_multiline ? 3 : 1); i < toml.size(); ++i) {
-    if (toml[i] == '\\' && quote == '"') {
-      ++i;
-    } else if (is_multiline ? toml.substr(i, 3) == triple : toml[i] == quote) {
-      return i + (is_multiline ? 3 : 1) - at;
-    } else if (!is_multiline && toml[i] == '\n') {
-      return i - at;
-    }
+bool is_beyond_ascii_at(std::string_view toml, const Place& at) {
+  std::size_t begin = 0;
+  for (int line = 1; line < at.line && begin < toml.size(); ++line) {
+    begin = std::min(toml.find('\n', begin), toml.size() - 1) + 1;
   }
-  return toml.size() - at;
+  const std::size_t position = begin + static_cast<std::size_t>(std::max(at.column, 1)) - 1;
+  return position < toml.size() && is_beyond_ascii(toml[position]);
 }
 
-// The first character beyond ASCII outside of strings and comments. TOML has none there, and toml++ 3.3 runs
-// into undefined behaviour while it judges whether one could be part of a key.
-std::optional<Place> stray_character(std::string_view toml) {
-  std::size_t i = toml.starts_with("\xEF\xBB\xBF") ? 3 : 0;  // a byte order mark is allowed
-  while (i < toml.size()) {
-    if (toml[i] == '#') {
-      i = std::min(toml.find('\n', i), toml.size());
-    } else if (toml[i] == '"' || toml[i] == '\'') {
-      i += string_size(toml, i);
-    } else if (static_cast<unsigned char>(toml[i]) > 0x7F) {
-      return place_at(toml, i);
-    } else {
-      ++i;
+// toml++ 3.3 runs into undefined behaviour when it judges whether a letter beyond ASCII could be part of a
+// key. So the shape of the file is judged on a copy first in which each such byte is a '?', which no key and
+// no bare value may have: when the copy can be parsed, what is beyond ASCII stands in strings and comments
+// only, and the file itself is safe to parse.
+std::optional<Problem> shape_fault(std::string_view toml) {
+  std::string ascii{toml.starts_with("\xEF\xBB\xBF") ? toml.substr(3) : toml};
+  std::replace_if(ascii.begin(), ascii.end(), is_beyond_ascii, '?');
+  try {
+    (void)toml::parse(ascii);
+    return std::nullopt;
+  } catch (const toml::parse_error& error) {
+    const Place at = place_of(error.source());
+    if (is_beyond_ascii_at(toml, at)) {
+      return Problem{
+          .what = "there is a character beyond ASCII outside of quotes",
+          .allowed = "such characters in \"quoted\" values and in comments; the rest was not looked at",
+          .line = at.line,
+          .column = at.column};
     }
+    return Problem{.what = std::string{error.description()},
+                   .allowed = "the rest of the file was not looked at",
+                   .line = at.line,
+                   .column = at.column};
+  } catch (const TomlAssertion&) {
+    const Place at = header_without_name(toml);
+    return Problem{.what = "this cannot be read: a table header needs a name",
+                   .allowed = "[name], like [battery]; the rest of the file was not looked at",
+                   .line = at.line,
+                   .column = at.column};
   }
-  return std::nullopt;
 }
 
 LoadResult load(std::string_view toml, bool with_files) {
@@ -313,12 +315,8 @@ LoadResult load(std::string_view toml, bool with_files) {
                    .line = 1,
                    .column = 1});
   }
-  if (const auto at = stray_character(toml)) {
-    return failed(
-        {.what = "there is a character beyond ASCII outside of quotes",
-         .allowed = "such characters in \"quoted\" values and in comments; the rest was not looked at",
-         .line = at->line,
-         .column = at->column});
+  if (auto fault = shape_fault(toml)) {
+    return failed(std::move(*fault));
   }
   try {
     const toml::table table = toml::parse(toml);
@@ -336,12 +334,6 @@ LoadResult load(std::string_view toml, bool with_files) {
     const Place at = place_of(error.source());
     return failed({.what = std::string{error.description()},
                    .allowed = "the rest of the file was not looked at",
-                   .line = at.line,
-                   .column = at.column});
-  } catch (const TomlAssertion&) {
-    const Place at = header_without_name(toml);
-    return failed({.what = "this cannot be read: a table header needs a name",
-                   .allowed = "[name], like [battery]; the rest of the file was not looked at",
                    .line = at.line,
                    .column = at.column});
   }
