@@ -13,13 +13,14 @@ import sys
 from pathlib import Path
 
 # Modules of the core, lowest tier first. Each may include itself and every tier below its own.
-ENGINES = {"liveness", "battery", "can", "telemetry", "state", "election", "transfer"}
+ENGINES = {"liveness", "battery", "can", "telemetry", "state", "election", "transfer", "sections"}
 FAMILIES = {"bms", "inverter", "packnet", "link", "lights", "energy", "indicator"}
 CORE_TIER = {"base": 0, **{name: 1 for name in ENGINES}, **{name: 2 for name in FAMILIES}, "node": 3}
 
 # The exceptions among engines: FROM may include TO. Keep it short; each line is a dependency somebody has to port.
 ENGINE_MAY_INCLUDE = {
     "can": {"battery"},  # the reader and the sender of battery frames fill and read the battery snapshot
+    "sections": {"state"},  # a table of fields names the section of the engine that carries it
 }
 
 # Folders of the root outside the core, and the folders they may include.
