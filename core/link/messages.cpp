@@ -204,7 +204,7 @@ void write(ByteWriter& writer, const telemetry::Reading& message) {
   body.u32(message.entry.sequence);
   body.u32(message.entry.time_ms);
   body.u16(message.entry.format_version);
-  body.bytes(message.entry.payload.bytes());
+  body.bytes(message.entry.payload.view());
   std::array<std::uint8_t, kReadingBodyMax> smaller{};
   const auto compressed = telemetry::compress(body.written(), smaller);
   if (!compressed.ok() || compressed->size + kCompressedHeaderSize - 1 >= body.size()) {
@@ -438,7 +438,7 @@ Decoded read_reading(ByteReader reader) {
   if (!reader.ok() || reader.remaining() > telemetry::kReadingSizeMax) {
     return DecodeError::kBadLength;
   }
-  message.entry.payload = telemetry::Payload{reader.take(reader.remaining())};
+  (void)message.entry.payload.assign(reader.take(reader.remaining()));
   return finish(reader, message);
 }
 
