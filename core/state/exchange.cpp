@@ -48,7 +48,10 @@ void Exchange::begin_session(TimePoint now) {
   is_announced_ = false;
   for (Slot& slot : slots_) {
     // What the peer held is kept for display until its beacon tells.
-    slot = Slot{.peer_version = slot.peer_version, .peer_stamp = slot.peer_stamp};
+    Slot fresh;
+    fresh.peer_version = slot.peer_version;
+    fresh.peer_stamp = slot.peer_stamp;
+    slot = fresh;
   }
   for (const SectionSpec& spec : replica_.specs()) {
     slots_[spec.id].seen = replica_.durable_mark(spec.id);
@@ -414,7 +417,8 @@ std::optional<ExchangeMessage> Exchange::take_ack() {
   for (std::size_t i = 0; i < kSectionCountMax; ++i) {
     const auto section = static_cast<SectionId>(i);
     Slot& slot = slots_[i];
-    SectionAck ack{.section = section};
+    SectionAck ack;
+    ack.section = section;
     if (slot.is_refusal_due) {
       slot.is_refusal_due = false;
       ack.result = AckResult::kRefused;
