@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 # Modules of the core, lowest tier first. Each may include itself and every tier below its own.
-ENGINES = {"liveness", "battery", "can", "telemetry", "state", "election", "transfer"}
+ENGINES = {"liveness", "battery", "can", "telemetry", "state", "election", "transfer", "crypto", "sections"}
 FAMILIES = {"bms", "inverter", "packnet", "link", "lights", "energy", "indicator"}
 CORE_TIER = {"base": 0, **{name: 1 for name in ENGINES}, **{name: 2 for name in FAMILIES}, "node": 3}
 
