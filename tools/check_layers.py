@@ -19,6 +19,7 @@ CORE_TIER = {"base": 0, **{name: 1 for name in ENGINES}, **{name: 2 for name in 
 
 # The exceptions among engines: FROM may include TO. Keep it short; each line is a dependency somebody has to port.
 ENGINE_MAY_INCLUDE = {
+    "sections": {"state"},  # the payload of a section is the record's payload
     "can": {"battery"},  # the reader and the sender of battery frames fill and read the battery snapshot
 }
 
