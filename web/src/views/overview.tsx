@@ -8,7 +8,7 @@ import { fetch_days } from "../api/client";
 import type { HistoryDay } from "../api/types";
 import { age, duration, format_number } from "../lib/format";
 import { describe_link, describe_phase, type Status } from "../lib/words";
-import { group_age_ms, is_connected, is_group_stale, page_now, received, state } from "../state/store";
+import { group_age_ms, is_connected, is_group_stale, page_now, running_s, state } from "../state/store";
 import { AlarmLine } from "./parts/alarms";
 import { Card, Fact, Value } from "./parts/card";
 import { FlowCard } from "./parts/flow";
@@ -31,13 +31,6 @@ function StatusRow({ icon, name, status, detail }: StatusRowProps) {
       <span class="status-text">{detail || status.text}</span>
     </li>
   );
-}
-
-// A span the box counted when it sent the group, continued by this page's clock.
-function running_s(name: "inverter" | "bms_link" | "box", seconds: number | undefined): number | undefined {
-  const at = received.value.at[name];
-  if (seconds === undefined || at === undefined) return undefined;
-  return is_connected.value ? seconds + Math.max(0, page_now.value - at) / 1000 : seconds;
 }
 
 function inverter_detail(): string {
