@@ -156,4 +156,5 @@ export const show_pairing_code = () =>
   request<{ code: string; expires_s: number }>("POST", "pairing", { action: "show_code" });
 export const enter_pairing_code = (code: string) =>
   request<{ result: string }>("POST", "pairing", { action: "enter_code", code });
-export const forget_peer = (node: string) => request<{ result?: string }>("POST", "pairing", { action: "forget", node });
+export const forget_peer = (node: string) =>
+  request<{ result?: string }>("POST", "pairing", { action: "forget", node });

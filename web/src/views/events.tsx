@@ -107,10 +107,10 @@ function Filters() {
             {kEventSources
               .filter((name) => name !== "link" || state.value.link !== undefined)
               .map((name) => (
-              <option key={name} value={name}>
-                {describe_source(name)}
-              </option>
-            ))}
+                <option key={name} value={name}>
+                  {describe_source(name)}
+                </option>
+              ))}
           </select>
         </label>
         <label class="grow">

@@ -20,7 +20,7 @@ import {
 } from "../state/sections";
 import { can_write, is_connected, page_now, peers, state } from "../state/store";
 import { Card, Failure, Loading, Note, Pill } from "./parts/card";
-import { SectionForm, field_text } from "./parts/section_form";
+import { field_text, SectionForm } from "./parts/section_form";
 
 // An id must not hold the colons of a node's name: they mean something in selectors.
 const id_of = (scope: SectionScope, section?: StateSection) =>
@@ -169,7 +169,8 @@ export function SectionsView() {
   const list = scopes.value;
   if (sections_failure.value && !list)
     return <Failure message={sections_failure.value} on_retry={() => void load_sections()} />;
-  if (!list) return <Loading what={is_connected.value ? "Reading the sections." : "The sections are kept on the box."} />;
+  if (!list)
+    return <Loading what={is_connected.value ? "Reading the sections." : "The sections are kept on the box."} />;
   return (
     <>
       {sections_failure.value && is_connected.value && (

@@ -7,15 +7,7 @@ import { ApiError } from "../../api/client";
 import type { BoxField } from "../../api/types";
 import { check_ip, parse_number, range_text, to_input } from "../../lib/setting_input";
 import { Note } from "./card";
-import {
-  ChoiceInput,
-  NumberInput,
-  type Outcome,
-  SecretInput,
-  SettingRow,
-  SwitchInput,
-  TextInput,
-} from "./setting_row";
+import { ChoiceInput, NumberInput, type Outcome, SecretInput, SettingRow, SwitchInput, TextInput } from "./setting_row";
 
 type Value = string | boolean;
 interface Draft {
@@ -155,7 +147,9 @@ function FieldRow({ form_id, field, can_edit }: { form_id: string; field: BoxFie
       {field.kind === "number" && <NumberInput {...common} unit={field.unit} />}
       {field.kind === "text" && <TextInput {...common} />}
       {field.kind === "ip" && <TextInput {...common} input_mode="decimal" />}
-      {field.kind === "secret" && <SecretInput {...common} placeholder={field.is_set === true ? "unchanged" : "none"} />}
+      {field.kind === "secret" && (
+        <SecretInput {...common} placeholder={field.is_set === true ? "unchanged" : "none"} />
+      )}
       {field.kind === "choice" && <ChoiceInput {...common} choices={field.choices ?? []} />}
       {field.kind === "bool" && (
         <SwitchInput id={id} is_on={shown === true} is_disabled={is_disabled} on_input={on_input} />
