@@ -13,12 +13,13 @@ import sys
 from pathlib import Path
 
 # Modules of the core, lowest tier first. Each may include itself and every tier below its own.
-ENGINES = {"liveness", "battery", "can", "telemetry", "state", "election", "transfer"}
+ENGINES = {"liveness", "battery", "can", "telemetry", "state", "election", "transfer", "crypto", "sections"}
 FAMILIES = {"bms", "inverter", "packnet", "link", "lights", "energy", "indicator"}
 CORE_TIER = {"base": 0, **{name: 1 for name in ENGINES}, **{name: 2 for name in FAMILIES}, "node": 3}
 
 # The exceptions among engines: FROM may include TO. Keep it short; each line is a dependency somebody has to port.
 ENGINE_MAY_INCLUDE = {
+    "sections": {"state"},  # the payload of a section is the record's payload
     "can": {"battery"},  # the reader and the sender of battery frames fill and read the battery snapshot
 }
 

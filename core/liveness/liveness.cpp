@@ -17,6 +17,12 @@ void Liveness::handle_loss(TimePoint now) {
   change(now, State::kDisconnected, Reason::kReported);
 }
 
+void Liveness::handle_doubt(TimePoint now) {
+  if (state_ == State::kConnected) {
+    change(now, State::kDegraded, Reason::kReported);
+  }
+}
+
 void Liveness::handle_timeout(TimePoint now) {
   if (!last_sign_ || now < next_) {
     return;

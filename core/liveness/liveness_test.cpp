@@ -65,6 +65,20 @@ TEST(Liveness, ReportedLossIsImmediate) {
   EXPECT_EQ(peer.history()[1].reason, Reason::kReported);
 }
 
+TEST(Liveness, DoubtDegradesUntilTheNextSign) {
+  Liveness peer{kConfig};
+  peer.handle_doubt(at(0s));
+  EXPECT_EQ(peer.state(), State::kDisconnected) << "doubt is no sign of life";
+  peer.handle_sign_of_life(at(1s));
+  const TimePoint next = peer.poll_timeout();
+  peer.handle_doubt(at(2s));
+  EXPECT_EQ(peer.state(), State::kDegraded);
+  EXPECT_EQ(peer.history()[1].reason, Reason::kReported);
+  EXPECT_EQ(peer.poll_timeout(), next) << "silence is counted from the last sign";
+  peer.handle_sign_of_life(at(3s));
+  EXPECT_TRUE(peer.is_connected());
+}
+
 TEST(Liveness, OldEventsAreDroppedAndCounted) {
   Liveness peer{kConfig};
   for (std::size_t i = 0; i < kEventCapacity; ++i) {
@@ -79,7 +93,14 @@ struct Adapter {
   using Machine = Liveness;
   static Machine make(std::uint64_t) { return Liveness{kConfig}; }
   static void feed(Machine& machine, TimePoint now, Rng& rng) {
-    rng.chance(100'000) ? machine.handle_loss(now) : machine.handle_sign_of_life(now);
+    switch (rng.below(4)) {
+      case 0:
+        return machine.handle_loss(now);
+      case 1:
+        return machine.handle_doubt(now);
+      default:
+        return machine.handle_sign_of_life(now);
+    }
   }
   static bool drain_one(Machine& machine, TimePoint, Digest& digest) {
     const auto event = machine.poll_event();

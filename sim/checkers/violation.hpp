@@ -39,8 +39,11 @@ class ViolationLog {
   Ring<Violation, kKeptMax> kept_;
 };
 
+inline constexpr int kInvariantSections = 1;
+inline constexpr int kInvariantDelivery = 2;
 inline constexpr int kInvariantFreshLimits = 6;
 inline constexpr int kInvariantBoundedQueues = 7;
+inline constexpr int kInvariantStore = 8;
 // Not one of the numbered invariants of the system, but a promise of the output: 0x351 keeps its rhythm.
 inline constexpr int kInvariantRhythm = 10;
 

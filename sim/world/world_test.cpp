@@ -13,6 +13,7 @@
 #include "sim/world/link.hpp"
 #include "sim/world/local_clock.hpp"
 #include "sim/world/recorder.hpp"
+#include "sim/world/wall_clock.hpp"
 
 namespace amphora::sim {
 namespace {
@@ -210,6 +211,38 @@ TEST(Recorder, ALineShowsTimeChannelAndBytes) {
   const std::uint8_t bytes[] = {0x43, 0x02};
   recorder.add(at_us(1'500'000), Channel::kCanFrame, 1, 0x351, bytes);
   EXPECT_EQ(recorder.lines().front(), "       1.500000 can            1 351 [2] 43 02");
+}
+
+TEST(WallClock, IsUnknownUntilItIsSetAndAfterItForgot) {
+  WallClock clock;
+  EXPECT_FALSE(clock.at(TimePoint{}).has_value());
+  clock.step(TimePoint{}, Duration{1'000'000});
+  EXPECT_FALSE(clock.at(TimePoint{}).has_value());
+  clock.set(TimePoint{}, kTrueDateAtStart);
+  EXPECT_EQ(clock.at(TimePoint{std::chrono::seconds{5}}), true_date(TimePoint{std::chrono::seconds{5}}));
+  clock.forget();
+  EXPECT_FALSE(clock.at(TimePoint{}).has_value());
+}
+
+TEST(WallClock, DriftsAndSteps) {
+  WallClock clock{100};
+  clock.set(TimePoint{}, WallTime{1'000});
+  const TimePoint hour{std::chrono::hours{1}};
+  EXPECT_EQ(clock.at(hour)->unix_ms, 1'000 + 3'600'000 + 360);
+  clock.step(hour, -std::chrono::minutes{1});
+  EXPECT_EQ(clock.at(hour)->unix_ms, 1'000 + 3'600'000 + 360 - 60'000);
+  clock.set(hour, true_date(hour));
+  EXPECT_EQ(clock.at(hour), true_date(hour));
+}
+
+TEST(WallClock, TheOffsetMakesUptimeWrapWhenAsked) {
+  constexpr Duration kBefore{30'000'000};
+  const LocalClock clock{offset_before_wrap(kBefore), 0};
+  const auto uptime_ms = [&](TimePoint world) {
+    return static_cast<std::uint32_t>(to_milliseconds(clock.to_local(world).time_since_epoch()));
+  };
+  EXPECT_EQ(uptime_ms(TimePoint{kBefore} - Duration{1'000}), 0xFFFF'FFFFU);
+  EXPECT_EQ(uptime_ms(TimePoint{kBefore}), 0U);
 }
 
 }  // namespace

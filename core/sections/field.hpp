@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a section consists of: fields, described by a table; and how values of them become bytes.
+//
+// One table row says everything about a field: name, kind, unit, range, default, help. Codec, validation,
+// forms and documentation are derived from it, so adding a field or a section is adding rows
+// (docs/ADDING_A_SECTION.md); the engine (core/state) never looks inside.
+//
+// Bytes of a section: its fields one after the other in the order of the table, integers little-endian.
+//   bool, u8, choice   1 byte          u16   2 bytes          u32   4 bytes
+//   ip4                4 bytes, in the order they are written
+//   text, secret       1 byte length, then as many bytes of UTF-8
+// Fields are only ever appended to a table. Fewer bytes than the table has come from an older version: what
+// is missing has its default. More bytes come from a newer one: they are kept and written back unchanged, so
+// that an old box does not destroy what a new one has set.
+//
+// Numbers are integers in the smallest unit of the field; `scale` of them are one unit as people write it
+// (3450 with scale 1000 and unit "V" is 3.45 V).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "core/base/bytes.hpp"
+#include "core/base/result.hpp"
+#include "core/base/text.hpp"
+#include "core/state/section.hpp"
+
+namespace amphora::sections {
+
+enum class FieldKind : std::uint8_t { kBool, kU8, kU16, kU32, kIp4, kText, kChoice, kSecret };
+std::string_view to_text(FieldKind kind);
+constexpr bool is_text(FieldKind kind) {
+  return kind == FieldKind::kText || kind == FieldKind::kSecret;
+}
+
+inline constexpr std::size_t kFieldCountMax = 16;
+inline constexpr std::size_t kTextSizeMax = 64;
+
+struct Choice {
+  std::string_view name;
+  std::uint8_t value = 0;
+  std::string_view title;
+};
+
+struct FieldSpec {
+  std::string_view name;  // unique in its section; ends in the unit as people write it
+  std::string_view title;
+  FieldKind kind = FieldKind::kBool;
+  std::string_view unit{};
+  std::int64_t scale = 1;  // a power of ten
+  // Numbers: smallest and largest value. Text: fewest and most bytes (at most kTextSizeMax). Not for bool,
+  // choice and ip4.
+  std::int64_t min = 0;
+  std::int64_t max = 0;
+  std::int64_t default_number = 0;
+  std::string_view default_text{};
+  std::span<const Choice> choices{};
+  std::string_view above{};  // name of an earlier field of the section that must be smaller than this one
+  std::string_view help{};
+};
+
+struct SectionTable {
+  state::SectionId id = 0;
+  std::string_view name;
+  std::string_view title;
+  std::string_view help;
+  std::span<const FieldSpec> fields;
+  // False: facts about the owner, which only the owner changes.
+  bool is_peer_editable = true;
+
+  constexpr state::SectionSpec spec() const { return {id, name, is_peer_editable}; }
+};
+
+// A bool (0 or 1), number, choice or ip4 (first byte highest), or a text; which one the field's kind tells.
+struct FieldValue {
+  std::int64_t number = 0;
+  FixedText<kTextSizeMax> text;
+  friend constexpr bool operator==(const FieldValue&, const FieldValue&) = default;
+};
+
+// Values of all fields of one section, in the order of its table.
+struct Values {
+  std::array<FieldValue, kFieldCountMax> fields{};
+  state::Payload extra;  // bytes of fields that a newer version has
+  friend constexpr bool operator==(const Values&, const Values&) = default;
+};
+
+struct FieldError {
+  enum class Reason : std::uint8_t {
+    kTruncated,      // the bytes end within the field
+    kOutOfRange,     // number, allowed: min to max
+    kNotBool,        // neither 0 nor 1
+    kUnknownChoice,  // not in the list
+    kTooLong,        // text
+    kTooShort,       // text
+    kNotPrintable,   // text: not UTF-8, or with control characters
+    kNotAbove,       // not greater than the field `above`
+    kNotANumber,     // parse_value(): what is written is no number of this field's unit
+    kNotAnAddress,   // parse_value()
+    kTooPrecise,     // parse_value(): more decimals than the field keeps
+    kNoRoom,         // all fields together are larger than a section may be
+    kUnknownField    // no field of this name
+  };
+  std::size_t field = 0;  // index in the table
+  Reason reason = Reason::kTruncated;
+  std::int64_t found = 0;  // the number, or the size of the text
+  friend constexpr bool operator==(const FieldError&, const FieldError&) = default;
+};
+std::string_view to_text(FieldError::Reason reason);
+
+Values default_values(const SectionTable& section);
+
+// Decodes and validates. An empty payload (the default record) gives the defaults.
+Result<Values, FieldError> decode(const SectionTable& section, ByteSpan payload);
+// Validates and encodes.
+Result<state::Payload, FieldError> encode(const SectionTable& section, const Values& values);
+// The first field that is not allowed.
+std::optional<FieldError> validate(const SectionTable& section, const Values& values);
+
+std::optional<std::size_t> field_index(const SectionTable& section, std::string_view name);
+
+// A value as people write it: "3.45", "true", "lfp", "192.168.1.10". Secrets come out as they are: whoever
+// shows them hides them.
+using ValueText = FixedText<kTextSizeMax>;
+ValueText format_value(const FieldSpec& field, const FieldValue& value);
+// The reverse, with the checks of this one field; `field` of the error is 0.
+Result<FieldValue, FieldError> parse_value(const FieldSpec& field, std::string_view text);
+
+// For people: "cell_full_v: 5.2 V is not allowed; allowed: 2 to 4.25 V".
+using ErrorText = FixedText<200>;
+ErrorText describe(const SectionTable& section, const FieldError& error);
+
+// Whether a table can be worked with: names, ranges, defaults, and that the largest content fits a section.
+// For static_assert beside the table.
+constexpr bool is_valid(const SectionTable& section);
+
+// Bytes of the largest content.
+constexpr std::size_t encoded_size_max(const SectionTable& section) {
+  std::size_t size = 0;
+  for (const FieldSpec& field : section.fields) {
+    switch (field.kind) {
+      case FieldKind::kBool:
+      case FieldKind::kU8:
+      case FieldKind::kChoice:
+        size += 1;
+        break;
+      case FieldKind::kU16:
+        size += 2;
+        break;
+      case FieldKind::kU32:
+      case FieldKind::kIp4:
+        size += 4;
+        break;
+      case FieldKind::kText:
+      case FieldKind::kSecret:
+        size += 1 + static_cast<std::size_t>(field.max);
+        break;
+    }
+  }
+  return size;
+}
+
+namespace detail {
+
+constexpr bool is_valid_scale(std::int64_t scale) {
+  while (scale >= 10 && scale % 10 == 0) {
+    scale /= 10;
+  }
+  return scale == 1;
+}
+
+constexpr bool is_valid_field(const SectionTable& section, std::size_t index) {
+  const FieldSpec& field = section.fields[index];
+  bool is_above_found = field.above.empty();
+  for (std::size_t i = 0; i < index; ++i) {
+    if (section.fields[i].name == field.name) {
+      return false;
+    }
+    is_above_found = is_above_found || section.fields[i].name == field.above;
+  }
+  if (field.name.empty() || field.title.empty() || !is_above_found || !is_valid_scale(field.scale)) {
+    return false;
+  }
+  switch (field.kind) {
+    case FieldKind::kBool:
+      return field.default_number == 0 || field.default_number == 1;
+    case FieldKind::kChoice: {
+      bool is_default_found = false;
+      for (const Choice& choice : field.choices) {
+        is_default_found = is_default_found || choice.value == field.default_number;
+      }
+      return is_default_found;
+    }
+    case FieldKind::kIp4:
+      return field.default_number >= 0 && field.default_number <= 0xFFFF'FFFF;
+    case FieldKind::kU8:
+    case FieldKind::kU16:
+    case FieldKind::kU32: {
+      const std::int64_t limit = field.kind == FieldKind::kU8    ? 0xFF
+                                 : field.kind == FieldKind::kU16 ? 0xFFFF
+                                                                 : 0xFFFF'FFFF;
+      return field.min >= 0 && field.min < field.max && field.max <= limit &&
+             field.default_number >= field.min && field.default_number <= field.max;
+    }
+    case FieldKind::kText:
+    case FieldKind::kSecret:
+      return field.min >= 0 && field.max > 0 && field.min <= field.max &&
+             field.max <= static_cast<std::int64_t>(kTextSizeMax) &&
+             static_cast<std::int64_t>(field.default_text.size()) >= field.min &&
+             static_cast<std::int64_t>(field.default_text.size()) <= field.max;
+  }
+  return false;
+}
+
+}  // namespace detail
+
+constexpr bool is_valid(const SectionTable& section) {
+  if (section.id >= state::kSectionCountMax || section.name.empty() || section.fields.empty() ||
+      section.fields.size() > kFieldCountMax || encoded_size_max(section) > state::kPayloadSizeMax) {
+    return false;
+  }
+  for (std::size_t i = 0; i < section.fields.size(); ++i) {
+    if (!detail::is_valid_field(section, i)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace amphora::sections
