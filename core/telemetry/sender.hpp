@@ -30,7 +30,9 @@
 // The owner polls other machines first where their messages are more urgent; nothing here pushes.
 //
 // Persistence (persist = true): poll_store() asks for one thing at a time and handle_stored() answers it. A
-// reading is sent only when it is stored, because otherwise a restart could give its sequence to another one.
+// reading is sent only when it is stored, because otherwise a restart could give its sequence to another one; and
+// the receiver is told that readings were dropped or have expired only when the store has forgotten them, because
+// otherwise a restart could bring them back after the receiver gave them up.
 // After a restart the owner calls restore() with what it kept: all appended entries that were not forgotten,
 // and the sequence after the last one ever appended. Without persistence each start needs a new epoch.
 //
