@@ -24,10 +24,10 @@
 #include "core/base/machine.hpp"
 #include "core/base/rng.hpp"
 #include "core/base/time.hpp"
+#include "core/link/radio.hpp"
 
 namespace amphora::link {
 
-inline constexpr std::uint8_t kChannelMax = 14;
 // Channels 1 to 13 as a bit mask, bit 0 unused.
 inline constexpr std::uint16_t kChannels1To13 = 0x3FFE;
 

@@ -77,7 +77,7 @@ using ExchangeMessage = std::variant<Beacon, Request, SectionData, SectionAck>;
 
 inline constexpr Duration kBeaconPeriod = std::chrono::seconds{15};
 // Between two beacons caused by changes, and the first repetition at the start of a session.
-inline constexpr Duration kBeaconSpacing = std::chrono::milliseconds{100};
+inline constexpr Duration kBeaconSpacing = std::chrono::milliseconds{50};
 inline constexpr Duration kRequestDelay = std::chrono::milliseconds{10};
 // Repetitions of data and requests: the pause doubles between these, with up to a quarter of jitter.
 inline constexpr Duration kExchangeRetryMin = std::chrono::milliseconds{25};
@@ -172,51 +172,54 @@ class Exchange {
     std::uint8_t tries = 0;
     bool is_set() const { return due != kNever; }
   };
-  // What the peer is known to hold of a section.
-  struct PeerMark {
-    std::uint32_t version = 0;
-    Stamp stamp;
-    bool is_known = false;  // in this session
-  };
   struct Slot {
-    PeerMark peer;
+    // What the peer is known to hold; of an earlier session while !is_peer_known.
+    std::uint32_t peer_version = 0;
+    Stamp peer_stamp;
+    bool is_peer_known = false;
+    // What was durable here when the intents were last brought in line with it.
+    DurableMark seen;
     Intent push;
+    bool is_push_forced = false;  // the peer asked, or a tie: sent although the peer does not seem behind
+    std::uint8_t next_part = 0;   // of a push going out in several parts
     Intent request;
-    std::uint8_t next_part = 0;  // of a push going out in several parts
     bool is_ack_due = false;
     bool is_refusal_due = false;
-    bool is_refused = false;  // the peer refused `refused_stamp`
-    Stamp refused_stamp;
+    std::optional<Stamp> refused_by_peer;  // our record of this stamp
+    std::optional<Stamp> refused_here;     // the peer's
   };
   struct Reassembly {
-    bool is_active = false;
     SectionId section = 0;
-    std::uint8_t next_part = 0;
+    std::uint8_t next_part = 0;  // 0: none is going on
     std::uint8_t parts = 0;
     Record record;
   };
-  enum class Sent : std::uint8_t { kNothing, kPush, kRequest, kBeacon };
+  enum class Sent : std::uint8_t { kOther, kPush, kRequest };
 
   void handle_beacon(TimePoint now, const Beacon& beacon);
   void handle_request(TimePoint now, const Request& request);
   void handle_data(TimePoint now, const SectionData& data);
   void handle_ack(TimePoint now, const SectionAck& ack);
-  std::optional<Record> reassemble(const SectionData& data);
+  const Record* reassemble(const SectionData& data);
+  void learn_peer(Slot& slot, std::uint32_t version, const Stamp& stamp);
   // Brings the intents for a section in line with what both sides hold.
   void follow(TimePoint now, SectionId section);
   void follow_replica(TimePoint now);
   void follow_synchronisation(TimePoint now);
+  void exchange_all(TimePoint now);
   bool is_peer_behind(SectionId section) const;
   bool is_behind_peer(SectionId section) const;
-  bool is_section_equal(SectionId section) const;
-  void schedule_beacon(TimePoint at);
+  bool is_equal(SectionId section) const;
+  bool is_equal(const Beacon& beacon) const;
+  void schedule_beacon(TimePoint now);
   Beacon make_beacon() const;
   std::optional<ExchangeMessage> take_ack();
   std::optional<ExchangeMessage> take_data(TimePoint now);
+  std::optional<ExchangeMessage> take_part(TimePoint now, SectionId section);
   std::optional<ExchangeMessage> take_request(TimePoint now);
   std::optional<ExchangeMessage> take_beacon(TimePoint now);
   void rearm(TimePoint now, Intent& intent);
-  std::size_t window_used(TimePoint now) const;
+  bool has_window() const;
   void add_event(TimePoint now, ExchangeEvent::Kind kind, SectionId section = 0);
 
   Replica& replica_;
@@ -234,8 +237,8 @@ class Exchange {
   std::optional<TimePoint> last_beacon_at_;
   TimePoint beacon_due_ = kNever;
   std::optional<TimePoint> beacon_sent_at_;
-  Duration beacon_pause_{};  // until the next beacon; grows to the period
-  Sent last_sent_ = Sent::kNothing;
+  Duration beacon_pause_{};  // after the next beacon; grows to the period
+  Sent last_sent_ = Sent::kOther;
   SectionId last_sent_section_ = 0;
   Ring<ExchangeEvent, kExchangeEventCapacity> events_;
   ExchangeStatistics statistics_;

@@ -10,9 +10,10 @@
 // repeated with back-off, forever, and reported once.
 //
 // Changes before the clock can stamp (see stamp.hpp) are kept with the moment they were made, shown, and
-// stamped with their age as soon as it is known what the peer has (settle_edit(), called by the Exchange). Up
-// to then they are not stored: there is nothing to order them by. If the peer turns out to have a newer value
-// they give way, which is reported as a conflict.
+// stamped with their age later: on a node with its memory as soon as the clock can, on a node without as soon
+// as it is known that the peer has nothing newer (settle_edit(), called by the Exchange), because the peer
+// may hold a stamp of an earlier life. Up to then they are not stored: there is nothing to order them by. If
+// the peer has a newer value they give way, which is reported as a conflict.
 //
 // Records and merging: section.hpp. Limits: kSectionCountMax sections, kPayloadSizeMax bytes each, events are
 // a ring of kReplicaEventCapacity (the oldest is dropped and counted). Not here: what the bytes mean
@@ -186,13 +187,13 @@ class Replica {
   };
 
   Slot* find(SectionId section);
-  Slot& slot(SectionId section);
   const Slot& slot(SectionId section) const;
-  std::optional<Refusal> check_record(const Slot* slot, const Record& record) const;
+  std::optional<Refusal> check_record(SectionId section, const Record& record) const;
   void set_dirty(Slot& slot);
-  void commit_edit(TimePoint now, SectionId section, const Stamp& stamp, std::uint32_t version);
+  Stamp stamp_of_edit(TimePoint now, const Slot& slot) const;
+  void commit_edit(TimePoint now, SectionId section, const Stamp& stamp, std::uint32_t seen_version);
   MergeOutcome merge_over_edit(TimePoint now, SectionId section, const Record& record);
-  void adopt(TimePoint now, SectionId section, const Record& record, bool is_conflict);
+  void adopt(TimePoint now, SectionId section, const Record& merged, bool is_conflict);
   void add_event(TimePoint now, ReplicaEvent::Kind kind, SectionId section);
 
   HybridClock& clock_;

@@ -73,7 +73,7 @@ inline constexpr Duration kHandshakeRetryMin = std::chrono::milliseconds{30};
 inline constexpr Duration kHandshakeRetryMax = std::chrono::seconds{2};
 inline constexpr unsigned kConfirmTries = 6;
 // Handshakes asked for with request() begin at least this far apart.
-inline constexpr Duration kRequestSpacing = std::chrono::seconds{1};
+inline constexpr Duration kRequestSpacing = std::chrono::milliseconds{250};
 // Handshakes the granter has answered and waits for the Confirm of; the oldest gives way. More than one, so
 // that a delayed Hello does not disturb the handshake that is going on.
 inline constexpr std::size_t kPendingHandshakesMax = 4;

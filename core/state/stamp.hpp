@@ -80,6 +80,7 @@ class HybridClock {
   // and counted when implausible.
   bool take_peer_reading(TimePoint now, const ClockReading& reading);
 
+  Memory memory() const { return memory_; }
   bool has_time() const { return source_ != Source::kNone; }
   bool can_stamp() const { return has_time() && (memory_ == Memory::kDurable || has_met_peer_); }
   // A new stamp, above everything issued and seen. Nothing while !can_stamp().
