@@ -41,9 +41,9 @@ bool is_fault_of_box(LinkFaultKind kind) {
 }
 
 std::string_view to_text(LinkSabotage sabotage) {
-  constexpr std::string_view kNames[] = {"none",           "confirms_too_early", "never_confirms",
-                                         "forgets_position", "loses_readings",   "mixes_records",
-                                         "forgets_settings", "allocates"};
+  constexpr std::string_view kNames[] = {
+      "none",           "confirms_too_early", "never_confirms",   "forgets_position",
+      "loses_readings", "mixes_records",      "forgets_settings", "allocates"};
   static_assert(std::size(kNames) == static_cast<std::size_t>(LinkSabotage::kCount));
   return kNames[static_cast<std::size_t>(sabotage)];
 }

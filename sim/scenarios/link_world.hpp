@@ -6,8 +6,8 @@
 //
 // Nodes are owned by value and driven only through handle_… and poll_…. The host around each is modelled: it
 // boots and loses its power, stalls or hangs, has an uptime and a date of its own, keeps settings in a store
-// that may tear writes, remembers the last good channel, and, at the receiver, delivers readings to a database
-// in transactions together with the position in the stream.
+// that may tear writes, remembers the last good channel, and, at the receiver, delivers readings to a
+// database in transactions together with the position in the stream.
 //
 // Checked while it runs: invariant 1 (SectionChecker), 2 (DeliveryChecker), 7 (MemoryChecker), 8
 // (StoreChecker). A run is a function of its plan; the recorder's digest covers every frame on the air, what
@@ -16,6 +16,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -37,6 +38,9 @@
 #include "sim/world/wall_clock.hpp"
 
 namespace amphora::sim {
+
+// A record as the checkers compare it.
+SectionMark mark_of(const state::Record& record);
 
 struct LinkFigures {
   Histogram discovery_us;  // boot of a transmitter to the answer of its receiver; only if a session followed
@@ -107,6 +111,7 @@ class LinkWorld {
     std::uint32_t epoch = 0;
     std::uint32_t sequence = 0;
     std::uint64_t digest = 0;
+    bool is_thrown_away = false;  // LinkSabotage::kLosesReadings
   };
   // What the receiver's host does for one stream.
   struct Consumer {
@@ -117,6 +122,7 @@ class LinkWorld {
   struct OpenEdit {
     bool is_open = false;
     TimePoint at{};
+    std::uint8_t made_at = 0;   // box
     std::uint8_t shows_at = 0;  // box
     std::uint64_t digest = 0;   // of the payload
   };
@@ -134,8 +140,9 @@ class LinkWorld {
     FlashStore database;
     StoreChecker store_checker;
     bool may_be_damaged = false;
+    bool has_lost_memory = false;  // its store was erased
     bool fails_writes = false;
-    std::uint32_t next_token = 1;
+    std::uint32_t token = 0;  // of the frame under way
     std::uint64_t boot_count = 0;
     TimePoint booted_at{};
     std::optional<node::Transmitter> transmitter;
@@ -181,7 +188,7 @@ class LinkWorld {
   void boot_transmitter(std::uint8_t box, TimePoint at);
   void boot_receiver(TimePoint at);
   void restore_sections(std::uint8_t box, TimePoint at, std::size_t owner, state::Replica& replica);
-  void restore_positions(TimePoint at);
+  static ByteSpan encode_position(const DeliveredReading& reading, std::array<std::uint8_t, 8>& out);
   void crash(std::uint8_t box);
   bool is_running(const Box& box) const { return box.is_powered && !box.is_stalled && !box.is_hung; }
   TimePoint local(const Box& box) const { return box.clock.to_local(now_); }
@@ -201,6 +208,7 @@ class LinkWorld {
   void deliver(TimePoint at);
   void begin_transaction(std::uint8_t transmitter, TimePoint at);
   void commit(std::uint8_t transmitter);
+  void settle_transactions();
   state::Replica* replica(std::uint8_t box, std::size_t owner);
   std::size_t holder(std::uint8_t box, std::size_t owner) const;
 
@@ -224,7 +232,7 @@ class LinkWorld {
   Recorder recorder_;
   ViolationLog violations_;
   Air air_;
-  std::vector<Box> boxes_;
+  std::deque<Box> boxes_;  // never moved
   std::array<Consumer, kTransmittersMax> consumers_;
   std::uint8_t router_channel_ = 1;
   std::size_t next_edit_ = 0;
@@ -237,6 +245,7 @@ class LinkWorld {
   MemoryChecker memory_checker_;
   LinkFigures figures_;
   bool has_recovered_ = false;
+  std::uint64_t reading_count_ = 0;  // taken by the consumer
 };
 
 }  // namespace amphora::sim
