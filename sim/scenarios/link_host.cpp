@@ -493,7 +493,7 @@ void LinkWorld::deliver(TimePoint at) {
     reading.epoch = delivery->delivery.epoch;
     reading.sequence = delivery->delivery.entry.sequence;
     Digest digest;
-    digest.add(delivery->delivery.entry.payload.bytes());
+    digest.add(delivery->delivery.entry.payload.view());
     reading.digest = digest.value();
     ++reading_count_;
     reading.is_thrown_away = plan_.sabotage == LinkSabotage::kLosesReadings && reading_count_ % 10 == 0;
