@@ -55,6 +55,7 @@ class ControlThread::Host {
   void handle(TimePoint now, const ControlOrder& order);
   void handle(TimePoint now, const EnergyStoredOrder& order);
   void handle(TimePoint now, const ReconfigureOrder& order);
+  void handle(TimePoint now, const UserLimitsOrder& order);
 
   ControlThread& owner_;
   node::BmsGateway node_;
@@ -100,6 +101,10 @@ void ControlThread::Host::open_ports() {
                                                pump_.request();
                                              }});
   }
+  if (options.inverter_can.empty()) {
+    node_.handle_inverter_bus(owner_.loop_.now(), can::BusState::kDown);
+    return;
+  }
   inverter_can_ = *open_can(owner_.loop_, options.inverter_can, {},
                             CanHandlers{.on_frame =
                                             [this](const can::Frame& frame) {
@@ -132,7 +137,11 @@ void ControlThread::Host::transmit(TimePoint now) {
     }
     (void)serial_->write(ByteSpan{buffer}.first(size));
   }
-  while (const auto frame = node_.poll_inverter_frame(now)) {
+  while (inverter_can_) {
+    const auto frame = node_.poll_inverter_frame(now);
+    if (!frame) {
+      break;
+    }
     if (inverter_can_->send(*frame)) {
       note_limit_frame(now, frame->id);
     }
@@ -206,9 +215,11 @@ ReportPtr ControlThread::Host::make_report(TimePoint now) const {
     report->serial = serial_->counters();
     report->serial_error = text_of(serial_->last_error());
   }
-  report->inverter_bus = inverter_can_->state();
-  report->inverter_can = inverter_can_->counters();
-  report->inverter_can_error = text_of(inverter_can_->last_error());
+  if (inverter_can_) {
+    report->inverter_bus = inverter_can_->state();
+    report->inverter_can = inverter_can_->counters();
+    report->inverter_can_error = text_of(inverter_can_->last_error());
+  }
   if (battery_can_) {
     report->battery_bus = battery_can_->state();
     report->battery_can = battery_can_->counters();
@@ -252,6 +263,10 @@ void ControlThread::Host::handle(TimePoint now, const EnergyStoredOrder& order) 
 
 void ControlThread::Host::handle(TimePoint now, const ReconfigureOrder& order) {
   node_.reconfigure(now, order.profile, order.output);
+}
+
+void ControlThread::Host::handle(TimePoint now, const UserLimitsOrder& order) {
+  node_.set_user_limits(now, order.limits);
 }
 
 ControlThread::ControlThread(ControlOptions options) : options_{std::move(options)} {}

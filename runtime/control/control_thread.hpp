@@ -29,7 +29,7 @@ struct ControlOptions {
   node::BmsGatewayConfig node;
   std::string serial_path;                        // of a TinyBMS; empty otherwise
   std::string battery_can;                        // of a battery that speaks CAN; empty otherwise
-  std::string inverter_can;                       // must parse (parse_can_spec)
+  std::string inverter_can;                       // must parse (parse_can_spec), or empty: no inverter
   std::optional<battery::EnergyCounters> energy;  // what the store holds; empty: it cannot be read, show none
   Duration report_interval = std::chrono::milliseconds{500};  // also at every change of the snapshot
 };
@@ -84,7 +84,12 @@ struct ReconfigureOrder {
   battery::Profile profile;
   victron::OutputConfig output;
 };
-using Order = std::variant<WriteSettingsOrder, ControlOrder, EnergyStoredOrder, ReconfigureOrder>;
+// What people allow besides the profile.
+struct UserLimitsOrder {
+  inverter::UserLimits limits;
+};
+using Order =
+    std::variant<WriteSettingsOrder, ControlOrder, EnergyStoredOrder, ReconfigureOrder, UserLimitsOrder>;
 
 // Messages to the outside.
 struct WriteAnswer {
@@ -121,6 +126,7 @@ class ControlThread {
   // Any thread. False when the box has too much to do already.
   bool order(Order order);
   BoundedQueue<ReportPtr>& reports() { return reports_; }
+  const BoundedQueue<ReportPtr>& reports() const { return reports_; }
   BoundedQueue<ControlMessage>& messages() { return messages_; }
 
   // After stop() only.

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "runtime/can/can_port.hpp"
+#include "runtime/radio/radio_port.hpp"
 
 namespace amphora::config {
 
@@ -105,6 +106,33 @@ std::optional<std::string> can_fault(std::string_view text) {
   return spec ? std::nullopt : std::optional{fmt::format("\"{}\": {}", text, to_text(spec.error()))};
 }
 
+std::optional<std::string> radio_fault(std::string_view text) {
+  const auto spec = runtime::parse_radio_spec(text);
+  return spec ? std::nullopt : std::optional{fmt::format("\"{}\": {}", text, to_text(spec.error()))};
+}
+
+std::optional<std::string> mac_fault(std::string_view text) {
+  return runtime::parse_mac(text) ? std::nullopt
+                                  : std::optional{fmt::format("\"{}\" is not an address of a radio", text)};
+}
+
+std::optional<std::string> country_fault(std::string_view text) {
+  const bool is_good =
+      text.size() == 2 && std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  return is_good ? std::nullopt : std::optional{fmt::format("\"{}\" is not a country", text)};
+}
+
+// Takes a number from the front of `text`.
+std::optional<unsigned> take_number(std::string_view& text) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{}) {
+    return std::nullopt;
+  }
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return value;
+}
+
 std::optional<std::string> assign_number(const Field& field, const RawValue& value, Config& config) {
   double outer = 0;
   if (const auto* whole = std::get_if<std::int64_t>(&value)) {
@@ -181,6 +209,15 @@ std::optional<std::string> text_fault(TextRule rule, std::string_view text) {
       return can_fault(text);
     case TextRule::kOptionalCan:
       return text.empty() ? std::nullopt : can_fault(text);
+    case TextRule::kOptionalRadio:
+      return text.empty() ? std::nullopt : radio_fault(text);
+    case TextRule::kChannels:
+      return parse_channels(text) ? std::nullopt
+                                  : std::optional{fmt::format("\"{}\" is not a list of channels", text)};
+    case TextRule::kOptionalMac:
+      return text.empty() ? std::nullopt : mac_fault(text);
+    case TextRule::kOptionalCountry:
+      return text.empty() ? std::nullopt : country_fault(text);
   }
   return std::nullopt;
 }
@@ -230,6 +267,34 @@ std::optional<ListenAddress> parse_listen(std::string_view text) {
     return is_ipv6(address) ? std::optional{ListenAddress{address, *port}} : std::nullopt;
   }
   return is_ipv4(address) ? std::optional{ListenAddress{address, *port}} : std::nullopt;
+}
+
+std::optional<std::uint16_t> parse_channels(std::string_view text) {
+  constexpr unsigned kLast = 13;
+  std::uint16_t channels = 0;
+  unsigned previous = 0;
+  while (true) {
+    const auto first = take_number(text);
+    auto last = first;
+    if (text.starts_with('-')) {
+      text.remove_prefix(1);
+      last = take_number(text);
+    }
+    if (!first || !last || *first <= previous || *last < *first || *last > kLast) {
+      return std::nullopt;
+    }
+    for (unsigned channel = *first; channel <= *last; ++channel) {
+      channels = static_cast<std::uint16_t>(channels | (1U << channel));
+    }
+    previous = *last;
+    if (text.empty()) {
+      return channels;
+    }
+    if (!text.starts_with(',')) {
+      return std::nullopt;
+    }
+    text.remove_prefix(1);
+  }
 }
 
 bool is_loopback(std::string_view host) {

@@ -36,6 +36,10 @@ struct ListenAddress {
 };
 std::optional<ListenAddress> parse_listen(std::string_view text);
 
+// "1-13", "1,6,11", "1-11,13": a bit for each channel, bit 0 unused; nothing when it is not of that form, not
+// rising, empty, or beyond 13.
+std::optional<std::uint16_t> parse_channels(std::string_view text);
+
 // 127.0.0.0/8, ::1 and localhost: what cannot be reached from another machine.
 bool is_loopback(std::string_view host);
 

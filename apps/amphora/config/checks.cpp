@@ -182,6 +182,10 @@ void check_web(const Config& config, Findings& findings) {
 }
 
 void check_inverter(const Config& config, Findings& findings) {
+  if (config.inverter.interface.empty() && config.box.role == Role::kBmsGateway) {
+    add(findings.errors, "inverter", "interface", "is empty; a bms-gateway serves an inverter",
+        "for example: interface = \"can0\", or role = \"transmitter\"", {"role"});
+  }
   // A GX device applies rules of its own to batteries whose name it takes for one of these.
   for (const std::string_view brand : {"PYLON", "BYD", "LG"}) {
     if (config.inverter.manufacturer.starts_with(brand)) {
@@ -197,6 +201,27 @@ void check_inverter(const Config& config, Findings& findings) {
   }
 }
 
+void check_radio(const Config& config, Findings& findings) {
+  const RadioSection& radio = config.radio;
+  if (radio.interface.empty()) {
+    if (config.box.role != Role::kBmsGateway) {
+      add(findings.errors, "radio", "interface",
+          fmt::format("is empty; a {} needs a radio", to_text(config.box.role)),
+          "for example: interface = \"wlan1\"", {"role"});
+    }
+    return;
+  }
+  if (radio.mode == RadioMode::kPlain) {
+    add(findings.warnings, "radio", "mode",
+        "is \"plain\": everybody in reach can read the battery and change settings",
+        "for commissioning only; better: \"sealed\", and pair both boxes");
+  } else if (!radio.peer.empty()) {
+    add(findings.errors, "radio", "peer",
+        "has no meaning for a sealed link, which knows its peers by pairing",
+        "leave it out, or set mode = \"plain\"", {"radio.mode"});
+  }
+}
+
 }  // namespace
 
 void derive_ramps(battery::Profile& profile) {
@@ -209,11 +234,14 @@ void derive_ramps(battery::Profile& profile) {
 
 Findings check_between_fields(const Config& config) {
   Findings findings;
-  check_bms(config, findings.errors);
-  check_cells(config, findings.errors);
-  check_temperatures(config, findings.errors);
-  check_inverter(config, findings);
-  check_mqtt(config, findings);
+  if (config.has_battery_part()) {
+    check_bms(config, findings.errors);
+    check_cells(config, findings.errors);
+    check_temperatures(config, findings.errors);
+    check_inverter(config, findings);
+    check_mqtt(config, findings);
+  }
+  check_radio(config, findings);
   check_web(config, findings);
   return findings;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The typed configuration of one box in the role bms-gateway.
+// The typed configuration of one box.
 //
 // It is what remains of a configuration file after every key was found in the table of fields (fields.hpp),
 // checked for type and range, and after the checks between keys (checks.hpp) have passed: a Config in hand is
@@ -11,16 +11,25 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "core/base/time.hpp"
 #include "core/battery/profile.hpp"
 
 namespace amphora::config {
 
-enum class Role : std::uint8_t { kBmsGateway };
+// A bms-gateway reads a battery and serves an inverter; with a radio it is a transmitter as well. A
+// transmitter reads a battery and sends it to receivers; with an inverter's interface it serves that too. A
+// receiver shows the batteries of its transmitters.
+enum class Role : std::uint8_t { kBmsGateway, kTransmitter, kReceiver };
+constexpr std::string_view to_text(Role role) {
+  constexpr std::string_view kNames[] = {"bms-gateway", "transmitter", "receiver"};
+  return kNames[static_cast<std::size_t>(role)];
+}
 enum class BmsDriver : std::uint8_t { kTinyBms, kCan };
 enum class InverterProtocol : std::uint8_t { kVictron };
 enum class Login : std::uint8_t { kRequired, kNone };
+enum class RadioMode : std::uint8_t { kSealed, kPlain };
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 
 struct BoxSection {
@@ -65,6 +74,18 @@ struct MqttSection {
   Duration state_interval = std::chrono::milliseconds{1000};
 };
 
+struct RadioSection {
+  std::string interface;  // empty: this box has no radio
+  RadioMode mode = RadioMode::kSealed;
+  std::uint8_t channel = 1;       // where a receiver listens
+  std::string channels = "1-13";  // where a transmitter looks for its receiver
+  std::string country;            // two letters; empty: as the system has it
+  std::uint16_t cells_decihertz = 20;
+  Duration reading_interval = std::chrono::milliseconds{1000};
+  bool persists_queue = false;
+  std::string peer;  // plain mode: the only node that is listened to; empty: any
+};
+
 struct WebSection {
   bool is_enabled = true;
   std::string listen = "127.0.0.1:8080";
@@ -89,9 +110,14 @@ struct Config {
   battery::Profile battery;
   InverterSection inverter;
   MqttSection mqtt;
+  RadioSection radio;
   WebSection web;
   StorageSection storage;
   LogSection log;
+
+  // A box consists of a part that reads a battery, or a part that talks by radio, or both.
+  bool has_battery_part() const { return box.role != Role::kReceiver; }
+  bool has_link_part() const { return !radio.interface.empty(); }
 };
 
 }  // namespace amphora::config

@@ -46,11 +46,24 @@ std::string_view rule_text(TextRule rule) {
       return "an interface name such as can0, udp://ADDRESS:PORT or virtual:NAME, or \"\" for none";
     case TextRule::kOptionalText:
       return "up to 64 bytes of text without control characters";
+    case TextRule::kOptionalRadio:
+      return "an interface name such as wlan1 or air://ADDRESS:PORT?mac=MAC, or \"\" for none";
+    case TextRule::kChannels:
+      return "numbers and ranges from 1 to 13 in rising order, such as 1-13 or 1,6,11";
+    case TextRule::kOptionalMac:
+      return "an address such as 02:00:00:00:00:01, or \"\" for none";
+    case TextRule::kOptionalCountry:
+      return "two capital letters such as DE, or \"\"";
   }
   return "";
 }
 
 }  // namespace
+
+bool is_for(const Field& field, Role role) {
+  const Section* section = find_section(field.section);
+  return section != nullptr && has_role(section->roles & field.roles, role);
+}
 
 const Field* find_field(std::string_view section, std::string_view key) {
   const auto all = fields();
@@ -133,8 +146,12 @@ std::string allowed_text(const Field& field) {
   return "";
 }
 
-Config default_config(battery::Chemistry chemistry) {
+Config default_config(battery::Chemistry chemistry, Role role) {
   Config config;
+  config.box.role = role;
+  if (role != Role::kBmsGateway) {
+    config.inverter.interface.clear();
+  }
   config.battery = chemistry == battery::Chemistry::kNmc
                        ? battery::nmc_profile(config.battery.series_cells, config.battery.capacity)
                        : battery::lfp_profile(config.battery.series_cells, config.battery.capacity);

@@ -24,19 +24,35 @@ enum class Kind : std::uint8_t { kNumber, kBool, kChoice, kText, kSecretFile };
 
 // What a text may look like; text_fault() in assign.hpp judges it.
 enum class TextRule : std::uint8_t {
-  kTitle,         // 1–64 bytes of printable UTF-8
-  kSlug,          // 1–32 of a–z 0–9 _ -: becomes part of topics and of identifiers
-  kTopic,         // MQTT topic without wildcards, not starting or ending with '/'
-  kAscii8,        // 1–8 printable ASCII characters: one CAN frame
-  kAscii16,       // 1–16 printable ASCII characters: two CAN frames
-  kPath,          // absolute path
-  kOptionalPath,  // absolute path, or empty for none
-  kHost,          // host name or address
-  kListen,        // ADDRESS:PORT or [ADDRESS]:PORT
-  kCan,           // NAME, udp://ADDRESS:PORT, virtual:NAME
-  kOptionalCan,   // likewise, or empty
-  kOptionalText   // up to 64 printable bytes, may be empty
+  kTitle,           // 1–64 bytes of printable UTF-8
+  kSlug,            // 1–32 of a–z 0–9 _ -: becomes part of topics and of identifiers
+  kTopic,           // MQTT topic without wildcards, not starting or ending with '/'
+  kAscii8,          // 1–8 printable ASCII characters: one CAN frame
+  kAscii16,         // 1–16 printable ASCII characters: two CAN frames
+  kPath,            // absolute path
+  kOptionalPath,    // absolute path, or empty for none
+  kHost,            // host name or address
+  kListen,          // ADDRESS:PORT or [ADDRESS]:PORT
+  kCan,             // NAME, udp://ADDRESS:PORT, virtual:NAME
+  kOptionalCan,     // likewise, or empty
+  kOptionalText,    // up to 64 printable bytes, may be empty
+  kOptionalRadio,   // NAME or air://ADDRESS:PORT?mac=MAC, or empty
+  kChannels,        // Wi-Fi channels: "1-13", "1,6,11"
+  kOptionalMac,     // 02:00:00:00:00:01, or empty
+  kOptionalCountry  // two capital letters, or empty
 };
+
+// A set of roles: which boxes have a field.
+using RoleSet = std::uint8_t;
+constexpr RoleSet only(Role role) {
+  return static_cast<RoleSet>(1U << static_cast<unsigned>(role));
+}
+inline constexpr RoleSet kNoRole = 0;
+inline constexpr RoleSet kBatteryRoles = only(Role::kBmsGateway) | only(Role::kTransmitter);
+inline constexpr RoleSet kAnyRole = kBatteryRoles | only(Role::kReceiver);
+constexpr bool has_role(RoleSet roles, Role role) {
+  return (roles & only(role)) != 0;
+}
 
 struct Range {
   std::int64_t scale = 1;
@@ -68,8 +84,9 @@ struct Field {
   Range range{};
   std::span<const Choice> choices{};
   TextRule rule = TextRule::kTitle;
-  bool is_required = false;
-  bool is_file_only = false;  // cannot be changed from the web
+  RoleSet roles = kAnyRole;        // whose boxes have it; within the roles of its section
+  RoleSet required_for = kNoRole;  // whose files must give it
+  bool is_file_only = false;       // cannot be changed from the web
   std::string_view help;
   Access access;
 };
@@ -79,10 +96,14 @@ struct Section {
   std::string_view title;
   std::string_view help;
   bool is_restart_needed;  // whether a change from the web takes effect only after a restart
+  RoleSet roles = kAnyRole;
 };
 
 std::span<const Section> sections();
 std::span<const Field> fields();
+
+// Whether a box of this role has the field, and its section.
+bool is_for(const Field& field, Role role);
 
 const Field* find_field(std::string_view section, std::string_view key);
 const Section* find_section(std::string_view name);
@@ -97,7 +118,7 @@ std::string format_value(const Field& field, const Config& config);
 // What is allowed, as the second half of an error message: "allowed: 100 to 10000 ms".
 std::string allowed_text(const Field& field);
 
-// The default Config for a chemistry: what a file with nothing but the required keys starts from.
-Config default_config(battery::Chemistry chemistry);
+// The default Config for a chemistry and a role: what a file with nothing but the required keys starts from.
+Config default_config(battery::Chemistry chemistry, Role role = Role::kBmsGateway);
 
 }  // namespace amphora::config

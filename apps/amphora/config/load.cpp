@@ -111,12 +111,17 @@ class FileReader {
   explicit FileReader(const toml::table& table) : table_{table} {}
 
   LoadResult read() {
-    config_ = default_config(chemistry());
+    role_ = role();
+    config_ = default_config(chemistry(), role_);
     note_sections();
     read_table("", table_);
     for (const auto& [key, node] : table_) {
       if (const toml::table* section = node.as_table();
           section != nullptr && find_section(key.str()) != nullptr) {
+        if (is_foreign(key.str())) {
+          report(key.str(), "", place_of(node.source()),
+                 fmt::format("is not a section of a {}", to_text(role_)), "leave it out");
+        }
         read_table(key.str(), *section);
       }
     }
@@ -171,6 +176,16 @@ class FileReader {
     return probe.battery.chemistry;
   }
 
+  // What the other keys are judged by. A wrong one is reported later, and the rest taken as for a
+  // bms-gateway.
+  Role role() const {
+    Config probe;
+    if (const auto* node = table_["role"].node()) {
+      (void)assign(*find_field("", "role"), to_raw(*node), probe);
+    }
+    return probe.box.role;
+  }
+
   void note_sections() {
     for (const auto& [key, node] : table_) {
       if (node.is_table()) {
@@ -211,9 +226,19 @@ class FileReader {
     }
   }
 
+  // A section that boxes of this role do not have: it is reported as a whole.
+  bool is_foreign(std::string_view section) const { return !has_role(find_section(section)->roles, role_); }
+
   void read_field(const Field& field, const toml::node& node) {
     const Place at = place_of(node.source());
     places_[full_key(field)] = at;
+    if (!is_for(field, role_)) {
+      if (!is_foreign(field.section)) {
+        report(field.section, field.key, at, fmt::format("has no meaning for a {}", to_text(role_)),
+               "leave it out");
+      }
+      return;
+    }
     if (auto fault = assign(field, to_raw(node), config_)) {
       report(field.section, field.key, at, std::move(*fault), allowed_text(field));
     }
@@ -221,7 +246,7 @@ class FileReader {
 
   void find_missing() {
     for (const Field& field : fields()) {
-      if (field.is_required && places_.count(full_key(field)) == 0) {
+      if (has_role(field.required_for, role_) && places_.count(full_key(field)) == 0) {
         report(field.section, field.key, place(std::string{field.section}, ""),
                "is missing and has no default", allowed_text(field));
       }
@@ -229,6 +254,7 @@ class FileReader {
   }
 
   const toml::table& table_;
+  Role role_ = Role::kBmsGateway;
   Config config_;
   LoadResult result_;
   std::map<std::string, Place> places_;  // of values by full key, and of section headers by name

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -88,7 +89,7 @@ x = 1
   EXPECT_THAT(
       errors,
       ElementsAre(
-          R"(f.toml:1:8: role: "gateway" is not known; allowed: "bms-gateway")",
+          R"(f.toml:1:8: role: "gateway" is not known; allowed: "bms-gateway", "transmitter", "receiver")",
           R"(f.toml:2:1: nmae: is not a key of this section; did you mean "name"?)",
           R"(f.toml:4:8: bms.port: is not a text in quotes; allowed: an absolute path, or "" for none)",
           "f.toml:5:20: bms.poll_interval_ms: 50 is out of range; allowed: 100 to 10000 ms, whole numbers",
@@ -258,22 +259,38 @@ TEST(Load, UnreadableFileIsAnError) {
   EXPECT_THAT(texts(load_file("/").errors), ElementsAre(HasSubstr("cannot be read")));
 }
 
-TEST(Load, TheExampleIsGoodAndSaysNothingButDefaultsAndTheRequired) {
-  const LoadResult result = load_file(AMPHORA_SOURCE_DIR "/examples/bms-gateway.toml");
+// What an example says must be the default, except for what a file must give and what names this machine.
+void expect_defaults_only(const std::string& file, std::initializer_list<std::string_view> but) {
+  const LoadResult result = load_file(AMPHORA_SOURCE_DIR "/examples/" + file);
   EXPECT_THAT(texts(result.errors), IsEmpty());
   EXPECT_THAT(texts(result.warnings), IsEmpty());
   ASSERT_TRUE(result.config);
-  const Config defaults = default_config(battery::Chemistry::kLfp);
+  const Role role = result.config->box.role;
+  const Config defaults = default_config(battery::Chemistry::kLfp, role);
   for (const Field& field : fields()) {
-    if (!field.is_required && field.key != "name" && field.key != "port") {
+    const bool is_excepted = std::find(but.begin(), but.end(), full_key(field)) != but.end();
+    if (!has_role(field.required_for, role) && !is_excepted) {
       EXPECT_EQ(format_value(field, *result.config), format_value(field, defaults)) << full_key(field);
     }
   }
 }
 
+TEST(Load, TheExamplesAreGoodAndSayNothingButDefaultsAndTheRequired) {
+  expect_defaults_only("bms-gateway.toml", {"name", "bms.port"});
+  expect_defaults_only("transmitter.toml", {"name", "bms.port"});
+  expect_defaults_only("receiver.toml", {"name"});
+}
+
 TEST(Load, TheDocumentationPageIsTheOneOfThisTable) {
   EXPECT_EQ(content_of(AMPHORA_SOURCE_DIR "/docs/CONFIGURATION.md"), configuration_page())
       << "regenerate it: amphora check --reference > docs/CONFIGURATION.md";
+}
+
+TEST(Fields, RolesOfAFieldAreWithinThoseOfItsSection) {
+  for (const Field& field : fields()) {
+    EXPECT_NE(find_section(field.section)->roles & field.roles, kNoRole) << full_key(field);
+    EXPECT_EQ(field.required_for & ~(find_section(field.section)->roles & field.roles), 0) << full_key(field);
+  }
 }
 
 TEST(Fields, DefaultsAreWithinTheirOwnRanges) {

@@ -9,9 +9,30 @@ namespace amphora::config {
 
 namespace {
 
+std::string names_of(RoleSet roles) {
+  std::string names;
+  for (const Role role : {Role::kBmsGateway, Role::kTransmitter, Role::kReceiver}) {
+    if (has_role(roles, role)) {
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", to_text(role));
+    }
+  }
+  return names;
+}
+
 std::string default_text(const Field& field) {
-  if (field.is_required) {
+  const RoleSet roles = find_section(field.section)->roles & field.roles;
+  if (field.required_for == roles) {
     return "required";
+  }
+  if (field.required_for != kNoRole) {
+    return fmt::format("required ({}), else `{}`", names_of(field.required_for),
+                       format_value(field, default_config(battery::Chemistry::kLfp)));
+  }
+  const std::string gateway = format_value(field, default_config(battery::Chemistry::kLfp));
+  const std::string transmitter =
+      format_value(field, default_config(battery::Chemistry::kLfp, Role::kTransmitter));
+  if (field.key != "role" && gateway != transmitter) {
+    return fmt::format("`{}` (bms-gateway), `{}` (transmitter)", gateway, transmitter);
   }
   const std::string lfp = format_value(field, default_config(battery::Chemistry::kLfp));
   const std::string nmc = format_value(field, default_config(battery::Chemistry::kNmc));
@@ -24,8 +45,11 @@ std::string range_text(const Field& field) {
 }
 
 std::string row(const Field& field) {
-  return fmt::format("| `{}` | {} | {} | {} | {}{} |\n", field.key, default_text(field), field.unit,
-                     range_text(field), field.help,
+  const std::string roles = field.roles == kAnyRole || field.roles == find_section(field.section)->roles
+                                ? std::string{}
+                                : fmt::format(" Only for: {}.", names_of(field.roles));
+  return fmt::format("| `{}` | {} | {} | {} | {}{}{} |\n", field.key, default_text(field), field.unit,
+                     range_text(field), field.help, roles,
                      field.is_file_only ? "" : " Can be changed on the settings page.");
 }
 
@@ -39,17 +63,19 @@ std::string configuration_page() {
       "A box reads one TOML file: `amphora run FILE.toml`. Check it first with `amphora check FILE.toml`, "
       "which "
       "lists everything that is wrong at once,\neach as `file:line:column: key: what is wrong; what is "
-      "allowed`. Unknown keys are errors. A commented example is\n[examples/bms-gateway.toml](../examples/"
-      "bms-gateway.toml).\n\n"
+      "allowed`. Unknown keys are errors. Commented examples are "
+      "in\n[examples/](../examples/), one for each role.\n\n"
       "What is changed on the settings page is stored by the box and wins over the file. Secrets stand in "
       "files "
       "of their own with mode 0600.\n";
   for (const Section& section : sections()) {
     page += section.name.empty() ? std::string{"\n## Before the first section\n\n"}
                                  : fmt::format("\n## [{}]\n\n", section.name);
+    const std::string roles =
+        section.roles == kAnyRole ? std::string{} : fmt::format(" Only for: {}.", names_of(section.roles));
     page +=
-        fmt::format("{}\n\n| key | default | unit | allowed | meaning |\n| --- | --- | --- | --- | --- |\n",
-                    section.help);
+        fmt::format("{}{}\n\n| key | default | unit | allowed | meaning |\n| --- | --- | --- | --- | --- |\n",
+                    section.help, roles);
     for (const Field& field : fields()) {
       if (field.section == section.name) {
         page += row(field);
@@ -66,6 +92,11 @@ std::string configuration_page() {
       "- Driver `tinybms` needs `port` and 4 to 16 cells; driver `can` needs an `interface` that is not the "
       "one "
       "of the inverter.\n"
+      "- A transmitter and a receiver need a radio. A receiver reads no battery: [bms], [battery], "
+      "[inverter] "
+      "and [mqtt] are errors there.\n"
+      "- A bms-gateway needs the interface of its inverter. `peer` is for `mode = \"plain\"` only, and plain "
+      "mode warns.\n"
       "- `stale_after_s` is at least two poll intervals.\n"
       "- A broker on another machine needs `tls = true`, or `allow_plain = true`. `username` and "
       "`password_file` "

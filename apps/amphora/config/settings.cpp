@@ -104,7 +104,7 @@ json to_json(const Field& field, const Config& config, const Config& defaults) {
     return out;
   }
   out["value"] = value_of(field, config);
-  if (!field.is_required) {
+  if (!has_role(field.required_for, config.box.role)) {
     out["default"] = value_of(field, defaults);
   }
   if (field.kind == Kind::kNumber) {
@@ -168,7 +168,7 @@ std::vector<SettingError> apply_overrides(Config& config, std::string_view secti
   Config changed = config;
   for (const auto& [key, value] : values.items()) {
     const Field* field = find_field(from_web(section), key);
-    if (field == nullptr) {
+    if (field == nullptr || !is_for(*field, config.box.role)) {
       errors.push_back(unknown_field(from_web(section), key));
       continue;
     }
@@ -200,12 +200,15 @@ std::vector<SettingError> apply_overrides(Config& config, std::string_view secti
 }
 
 json to_box_settings_json(const Config& config) {
-  const Config defaults = default_config(config.battery.chemistry);
+  const Config defaults = default_config(config.battery.chemistry, config.box.role);
   json list = json::array();
   for (const Section& section : sections()) {
+    if (!has_role(section.roles, config.box.role)) {
+      continue;
+    }
     json entries = json::array();
     for (const Field& field : fields()) {
-      if (field.section == section.name) {
+      if (field.section == section.name && is_for(field, config.box.role)) {
         entries.push_back(to_json(field, config, defaults));
       }
     }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the box answers to people: the API backend. Every answer comes from memory or, for the past, from the
-// store's thread; orders to the BMS are answered when their outcome is known.
-#include <algorithm>
+// store's thread. What concerns the battery is answered by the battery part.
 #include <utility>
 
 #include "apps/amphora/build_info.hpp"
 #include "apps/amphora/config/settings.hpp"
-#include "apps/amphora/run/bms_settings.hpp"
+#include "apps/amphora/run/answers.hpp"
 #include "apps/amphora/run/box.hpp"
 #include "apps/amphora/run/node_config.hpp"
 #include "apps/amphora/run/state_json.hpp"
@@ -22,32 +21,8 @@ using runtime::http::problem_response;
 using runtime::http::Reply;
 using runtime::http::Response;
 
-// A write of all registers takes half a second each and is read back; a BMS that is unplugged half way ends
-// it sooner.
-constexpr Duration kOrderPatience = std::chrono::seconds{60};
-
-Response json_response(std::string body) {
-  Response response;
-  response.body = std::move(body);
-  return response;
-}
-
-Response unavailable(std::string code, std::string message) {
-  Problem problem;
-  problem.status = 503;
-  problem.code = std::move(code);
-  problem.message = std::move(message);
-  return problem_response(problem);
-}
-
-Response no_storage(const std::string& error) {
-  return unavailable("storage_unavailable", error.empty()
-                                                ? "Too many questions wait for the storage; ask again."
-                                                : "The storage cannot be used: " + error);
-}
-
-std::string who(const Actor& actor) {
-  return (actor.user.empty() ? std::string{"somebody"} : actor.user) + " from " + actor.remote;
+Response no_battery() {
+  return not_here("This box has no battery of its own.");
 }
 
 }  // namespace
@@ -57,7 +32,6 @@ Json Box::box_json(TimePoint now) const {
   const bool is_login_required = config().web.login == config::Login::kRequired;
   return {{"name", config().box.name},
           {"site", config().box.site},
-          {"role", "bms-gateway"},
           {"version", build.version},
           {"commit", build.commit},
           {"uptime_s", static_cast<double>(to_milliseconds(now.time_since_epoch())) / 1000.0},
@@ -68,15 +42,12 @@ Json Box::box_json(TimePoint now) const {
 
 Json Box::state_groups(TimePoint now) {
   Json groups{{"box", box_json(now)}};
-  if (report_) {
-    const WallTime wall = runtime::wall_now();
-    groups["battery"] = battery_json(*report_, config(), now);
-    groups["limits"] = limits_json(*report_);
-    groups["inverter"] = inverter_json(*report_, config(), now);
-    groups["bms_link"] = bms_link_json(*report_, config(), now, wall);
-    groups["control"] = control_json(*report_, control_->reports().dropped_count());
+  if (battery_) {
+    battery_->add_state(groups, config(), now);
   }
-  groups["mqtt"] = mqtt_json(config(), mqtt_ ? std::optional{mqtt_->status()} : std::nullopt);
+  if (config().has_battery_part()) {
+    groups["mqtt"] = mqtt_json(config(), mqtt_ ? std::optional{mqtt_->status()} : std::nullopt);
+  }
   groups["storage"] = storage_json(store_status());
   return groups;
 }
@@ -125,147 +96,27 @@ void Box::history_days(const runtime::http::DaysQuery& query, Reply reply) {
 }
 
 void Box::bms_settings(Reply reply) {
-  reply(json_response(bms_settings_json(report_.get(), loop_.now(), runtime::wall_now()).dump()));
+  if (!battery_) {
+    reply(no_battery());
+    return;
+  }
+  battery_->bms_settings(reply);
 }
 
 void Box::put_bms_settings(const runtime::http::BmsSettingsChange& change, const Actor& actor, Reply reply) {
-  const auto writes = to_register_writes(change.changes);
-  if (const auto* problem = std::get_if<Problem>(&writes)) {
-    note(EventLevel::kWarning, "settings", "bms_write_refused", who(actor) + ": " + problem->message);
-    reply(problem_response(*problem));
+  if (!battery_) {
+    reply(no_battery());
     return;
   }
-  const std::uint64_t token = ++token_;
-  if (!control_->order(
-          runtime::WriteSettingsOrder{token, std::get<std::vector<tinybms::RegisterWrite>>(writes)})) {
-    reply(unavailable("busy", "The box has too much to do; try again."));
-    return;
-  }
-  asked_writes_.emplace(token, std::move(reply));
-}
-
-void Box::handle(const runtime::WriteAnswer& answer) {
-  const auto asked = asked_writes_.find(answer.token);
-  if (asked == asked_writes_.end()) {
-    return;
-  }
-  if (const auto* refusal = std::get_if<tinybms::WriteRefusal>(&answer.result)) {
-    const Problem problem = to_problem(*refusal);
-    note(EventLevel::kWarning, "settings", "bms_write_refused", problem.message);
-    asked->second(problem_response(problem));
-  } else {
-    const auto id = std::get<tinybms::WriteId>(answer.result);
-    writes_.emplace(id.number, PendingWrite{std::move(asked->second), {}, loop_.now() + kOrderPatience});
-  }
-  asked_writes_.erase(asked);
-}
-
-void Box::follow_write(const node::Event& event) {
-  const auto* driver_event = std::get_if<tinybms::DriverEvent>(&event.what);
-  if (driver_event == nullptr) {
-    return;
-  }
-  if (const auto* written = std::get_if<tinybms::RegisterWritten>(driver_event)) {
-    if (const auto found = writes_.find(written->id.number); found != writes_.end()) {
-      found->second.outcomes.push_back(*written);
-    }
-  } else if (const auto* finished = std::get_if<tinybms::WriteFinished>(driver_event)) {
-    if (const auto found = writes_.find(finished->id.number); found != writes_.end()) {
-      finish_write(found->first, found->second);
-      writes_.erase(found);
-    }
-  }
-}
-
-void Box::finish_write(std::uint32_t, PendingWrite& pending) {
-  Json settings = Json::array();
-  bool is_verified = true;
-  std::string first_failure;
-  for (const tinybms::RegisterWritten& outcome : pending.outcomes) {
-    settings.push_back(outcome_json(outcome));
-    if (outcome.result != tinybms::WriteResult::kVerified) {
-      is_verified = false;
-      first_failure = first_failure.empty() ? "Register " + std::to_string(outcome.number) + ": " +
-                                                  std::string{tinybms::to_text(outcome.result)}
-                                            : first_failure;
-    }
-  }
-  if (is_verified) {
-    pending.reply(json_response(Json{{"result", "verified"}, {"settings", settings}}.dump()));
-    return;
-  }
-  Json body{{"result", "failed"},
-            {"settings", settings},
-            {"error",
-             {{"code", "not_verified"},
-              {"message",
-               first_failure +
-                   ". The settings are read again as soon as the BMS answers, and shown as they are."}}}};
-  Response response = json_response(body.dump());
-  response.status = 502;
-  pending.reply(std::move(response));
+  battery_->put_bms_settings(change, actor, std::move(reply));
 }
 
 void Box::bms_command(runtime::http::BmsCommand command, const Actor& actor, Reply reply) {
-  using runtime::http::BmsCommand;
-  tinybms::ControlOption option = tinybms::ControlOption::kReset;
-  if (command != BmsCommand::kReset) {
-    option = command == BmsCommand::kClearEvents ? tinybms::ControlOption::kClearEvents
-                                                 : tinybms::ControlOption::kClearStatistics;
-  }
-  const std::uint64_t token = ++token_;
-  if (!control_->order(runtime::ControlOrder{token, option})) {
-    reply(unavailable("busy", "The box has too much to do; try again."));
+  if (!battery_) {
+    reply(no_battery());
     return;
   }
-  note(EventLevel::kNotice, "settings", "bms_command",
-       who(actor) + " orders: " + std::string{runtime::http::to_text(command)});
-  commands_.emplace(token, PendingCommand{option, std::move(reply), loop_.now() + kOrderPatience});
-}
-
-void Box::handle(const runtime::ControlAnswer& answer) {
-  const auto found = commands_.find(answer.token);
-  if (found != commands_.end() && answer.refusal) {
-    found->second.reply(
-        unavailable(std::string{tinybms::to_text(*answer.refusal)},
-                    "The BMS cannot take the order: " + std::string{tinybms::to_text(*answer.refusal)}));
-    commands_.erase(found);
-  }
-}
-
-void Box::follow_command(const node::Event& event) {
-  const auto* driver_event = std::get_if<tinybms::DriverEvent>(&event.what);
-  const auto* finished =
-      driver_event != nullptr ? std::get_if<tinybms::ControlFinished>(driver_event) : nullptr;
-  if (finished == nullptr) {
-    return;
-  }
-  const auto found = std::find_if(commands_.begin(), commands_.end(), [finished](const auto& entry) {
-    return entry.second.option == finished->option;
-  });
-  if (found == commands_.end()) {
-    return;
-  }
-  if (finished->result == tinybms::ControlResult::kAcknowledged) {
-    found->second.reply(json_response(Json{{"result", "accepted"}}.dump()));
-  } else {
-    found->second.reply(unavailable("not_acknowledged", "The BMS did not take the order: " +
-                                                            std::string{tinybms::to_text(finished->result)}));
-  }
-  commands_.erase(found);
-}
-
-void Box::give_up_waiting(TimePoint now) {
-  const auto is_late = [now](auto& entry) {
-    if (now < entry.second.give_up_at) {
-      return false;
-    }
-    entry.second.reply(
-        unavailable("no_answer", "The BMS has not finished; its settings will be read again and shown."));
-    return true;
-  };
-  std::erase_if(writes_, is_late);
-  std::erase_if(commands_, is_late);
+  battery_->bms_command(command, actor, std::move(reply));
 }
 
 // A section waits for a restart only while what is saved differs from what the box was started with.
@@ -309,9 +160,11 @@ void Box::put_box_settings(const runtime::http::BoxSettingsChange& change, const
     reply(problem_response(problem));
     return;
   }
-  (void)control_->order(runtime::ReconfigureOrder{node.profile, node.output});
-  note(EventLevel::kNotice, "settings", "box_settings_changed",
-       who(actor) + " changed the settings of section " + change.section + ".");
+  if (battery_) {
+    battery_->reconfigure(node);
+  }
+  journal_.note(EventLevel::kNotice, "settings", "box_settings_changed",
+                who(actor) + " changed the settings of section " + change.section + ".");
   const bool is_restart_needed = config::is_restart_needed(change.section);
   store_->put_section(
       SettingsStore::store_key(change.section), settings_.section_content(change.section),
@@ -328,8 +181,8 @@ void Box::put_box_settings(const runtime::http::BoxSettingsChange& change, const
 std::string Box::metrics_text() {
   const TimePoint now = loop_.now();
   metrics_.set_uptime(now.time_since_epoch());
-  if (report_) {
-    metrics_.set_report(*report_, now);
+  if (battery_ && battery_->report()) {
+    metrics_.set_report(*battery_->report(), now);
   }
   if (mqtt_) {
     metrics_.set_mqtt(mqtt_->status());
@@ -343,21 +196,28 @@ std::string Box::metrics_text() {
 
 Response Box::health() {
   const TimePoint now = loop_.now();
-  const bool is_battery_good = report_ && is_battery_online(*report_, now);
-  const bool is_inverter_good = report_ && phase_name(*report_) == "online";
-  const bool is_storage_good = store_status().is_ok;
-  const bool is_good = is_battery_good && is_inverter_good && is_storage_good;
-  Response response = json_response(Json{
-      {"status", is_good ? "ok" : "degraded"},
-      {"battery", is_battery_good},
-      {"inverter", is_inverter_good},
-      {"storage", is_storage_good}}.dump());
+  Json parts{{"storage", store_status().is_ok}};
+  if (battery_) {
+    const runtime::ReportPtr& report = battery_->report();
+    parts["battery"] = report && is_battery_online(*report, now);
+    if (!config().inverter.interface.empty()) {
+      parts["inverter"] = report && phase_name(*report) == "online";
+    }
+  }
+  bool is_good = true;
+  for (const auto& part : parts.items()) {
+    is_good = is_good && part.value().get<bool>();
+  }
+  Json body{{"status", is_good ? "ok" : "degraded"}};
+  body.update(parts);
+  Response response = json_response(body);
   response.status = is_good ? 200 : 503;
   return response;
 }
 
 void Box::audit(const runtime::http::AuditEvent& event) {
-  note(event.is_failure ? EventLevel::kWarning : EventLevel::kNotice, "auth", event.code, event.text);
+  journal_.note(event.is_failure ? EventLevel::kWarning : EventLevel::kNotice, "auth", event.code,
+                event.text);
 }
 
 void Box::save_user(const runtime::UserRecord& user) {

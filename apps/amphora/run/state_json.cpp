@@ -417,4 +417,28 @@ std::string cells_message(const ControlReport& report, std::int64_t unix_ms) {
   return json.dump();
 }
 
+runtime::HistorySample history_sample(const battery::Snapshot& snapshot, WallTime at) {
+  runtime::HistorySample sample;
+  sample.at = at;
+  const auto put = [&sample](runtime::Series series, std::optional<double> value) {
+    sample.values[static_cast<std::size_t>(series)] = value;
+  };
+  const auto scaled = [](const auto& reading, double scale) {
+    return reading ? std::optional<double>{static_cast<double>(reading->value.count()) * scale}
+                   : std::nullopt;
+  };
+  put(runtime::Series::kSocPercent, scaled(snapshot.soc, 0.01));
+  put(runtime::Series::kVoltageV, scaled(snapshot.voltage, 0.001));
+  put(runtime::Series::kCurrentA, scaled(snapshot.current, 0.001));
+  put(runtime::Series::kCellMinMv, scaled(snapshot.cell_min, 1));
+  put(runtime::Series::kCellMaxMv, scaled(snapshot.cell_max, 1));
+  put(runtime::Series::kTemperatureC, scaled(snapshot.temperature_max, 0.1));
+  if (snapshot.voltage && snapshot.current) {
+    put(runtime::Series::kPowerW, power_of(snapshot.voltage->value, snapshot.current->value).count());
+  }
+  sample.energy_in_kwh = scaled(snapshot.energy_in, 0.001);
+  sample.energy_out_kwh = scaled(snapshot.energy_out, 0.001);
+  return sample;
+}
+
 }  // namespace amphora::run

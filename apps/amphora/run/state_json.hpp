@@ -47,6 +47,9 @@ std::string_view phase_name(const runtime::ControlReport& report);
 Json fault_names(const runtime::ControlReport& report);
 Json alarm_names(const battery::AlarmSet& alarms);
 
+// What of a snapshot goes into the history.
+runtime::HistorySample history_sample(const battery::Snapshot& snapshot, WallTime at);
+
 // Energy in the battery at its nominal voltage; empty without SOC.
 std::optional<double> stored_kwh(const battery::Snapshot& snapshot, const battery::Profile& profile);
 
