@@ -81,7 +81,7 @@ inline constexpr Duration kRequestSpacing = std::chrono::milliseconds{250};
 // Handshakes the granter has answered and waits for the Confirm of; the oldest gives way. More than one, so
 // that a delayed Hello does not disturb the handshake that is going on.
 inline constexpr std::size_t kPendingHandshakesMax = 4;
-inline constexpr std::size_t kSessionEventCapacity = 8;
+inline constexpr std::size_t kSessionEventCapacity = 4;
 
 struct Session {
   SessionId id = 0;  // never 0
