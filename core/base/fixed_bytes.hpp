@@ -4,10 +4,10 @@
 // Too long an input is refused, never cut: half a payload is not a payload.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "core/base/bytes.hpp"
 
@@ -27,24 +27,14 @@ class FixedBytes {
       return false;
     }
     size_ = static_cast<std::uint16_t>(bytes.size());
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-      bytes_[i] = bytes[i];
-    }
+    std::copy(bytes.begin(), bytes.end(), bytes_.begin());
     return true;
   }
   constexpr ByteSpan view() const { return {bytes_.data(), size_}; }
   constexpr std::size_t size() const { return size_; }
   constexpr bool is_empty() const { return size_ == 0; }
   friend constexpr bool operator==(const FixedBytes& a, const FixedBytes& b) {
-    if (a.size_ != b.size_) {
-      return false;
-    }
-    for (std::size_t i = 0; i < a.size_; ++i) {
-      if (a.bytes_[i] != b.bytes_[i]) {
-        return false;
-      }
-    }
-    return true;
+    return std::ranges::equal(a.view(), b.view());
   }
 
  private:

@@ -125,12 +125,17 @@ void SessionGranter::add_to(Digest& digest) const {
 // ---- joiner
 
 void SessionJoiner::request(TimePoint now) {
-  if (is_handshaking() || start_at_ != kNever) {
+  if (phase_ == Phase::kHello) {
+    due_ = earliest(due_, add_saturating(now, kHandshakeRetryMin));
+    return;
+  }
+  if (start_at_ != kNever) {
     return;
   }
   if (started_at_ && now < add_saturating(*started_at_, kRequestSpacing)) {
     ++statistics_.limited;
-    start_at_ = add_saturating(*started_at_, kRequestSpacing);
+    // A handshake that is going on usually succeeds before that.
+    start_at_ = is_handshaking() ? kNever : add_saturating(*started_at_, kRequestSpacing);
     return;
   }
   start(now);

@@ -151,7 +151,9 @@ class SessionJoiner {
   explicit SessionJoiner(std::uint64_t entropy) : rng_{entropy} {}
 
   // Begins a handshake, at once or when kRequestSpacing allows. The session that exists stays until the new
-  // one is granted. Without effect while a handshake is going on or waiting to begin.
+  // one is granted. While the peer has not answered a Hello yet, the next repetition is hurried, because
+  // whoever asks has just heard of the peer; a handshake that got further but is older than kRequestSpacing
+  // begins anew.
   void request(TimePoint now);
   void handle_message(TimePoint now, HybridClock& clock, const SessionMessage& message);
   void handle_timeout(TimePoint now);

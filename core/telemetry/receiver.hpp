@@ -139,10 +139,11 @@ class ReceiverBase {
   const Slot& slot(std::uint32_t sequence) const { return slots_[sequence % slots_.size()]; }
   bool is_held(std::uint32_t sequence) const;
   bool is_plausible(const Manifest& manifest) const;
+  bool is_drained() const { return held_count_ == 0 && handed_ == last_; }
   void adopt(TimePoint now, const Manifest& manifest);
-  void answer(TimePoint now, const Manifest& manifest);
+  void adopt_next(TimePoint now);
   void advance(TimePoint now);
-  void settle();
+  bool is_gap(std::uint32_t sequence) const;
   bool has_gap() const;
   void watch_gaps(TimePoint now);
   Gaps make_gaps() const;
@@ -170,7 +171,7 @@ class ReceiverBase {
   TimePoint ack_due_ = kNever;
   TimePoint gaps_due_ = kNever;
   Duration gap_pause_{};
-  TimePoint delivery_at_{};
+  TimePoint pause_end_ = kNever;  // of deliveries, after one failed
 
   Ring<ReceiverEvent, kReceiverEventCapacity> events_;
   ReceiverMetrics metrics_;

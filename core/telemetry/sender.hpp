@@ -220,16 +220,24 @@ class SenderBase {
   void restart_sending(TimePoint now);
   bool handle_progress(TimePoint now, std::uint32_t last_in_order);
   Flight& flight(std::uint32_t sequence);
-  TimePoint due_of(std::uint32_t sequence) const;
+  const Flight* find_flight(std::uint32_t sequence) const;
   // The sequence after the last that may be sent now.
   std::uint32_t window_end() const;
   bool has_hole() const;
+  bool has_unsaid_loss() const;
   TimePoint manifest_due() const;
-  TimePoint reading_due() const;
+  // The reading to go next, and when.
+  struct Turn {
+    std::uint32_t sequence = 0;
+    TimePoint due = kNever;
+  };
+  Turn next_turn() const;
   TimePoint watchdog_due() const;
+  TimePoint expiry_due() const;
   Manifest make_manifest() const;
   Reading take_reading(TimePoint now, std::uint32_t sequence);
-  Duration current_period(std::uint32_t sequence) const;
+  Duration current_period() const;
+  bool is_unchanged(TimePoint now, ByteSpan payload, std::uint16_t format_version) const;
   void add_event(TimePoint now, SenderEvent::Kind kind, std::uint32_t detail);
 
   SenderConfig config_;
@@ -250,12 +258,14 @@ class SenderBase {
   std::uint32_t burst_end_ = 0;  // readings before this one waited when the session began
   TimePoint next_manifest_ = kNever;
   TimePoint manifest_sent_at_{};
-  TimePoint next_reading_{};
+  std::optional<TimePoint> reading_sent_at_;
   TimePoint progress_at_{};
   std::array<Flight, kWindowMax> flights_{};
 
+  std::uint32_t sent_end_ = 0;       // readings from here on were never sent
   std::uint32_t stored_end_ = 0;     // readings before this one are durable
   std::uint32_t forgotten_end_ = 0;  // and before this one forgotten
+  std::uint32_t gone_end_ = 0;       // the last one dropped or expired is before this one
   bool is_storing_ = false;
   bool is_storing_append_ = false;
   std::uint32_t storing_end_ = 0;

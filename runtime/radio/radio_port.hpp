@@ -61,6 +61,7 @@ struct RadioCounters {
   std::uint64_t received = 0;            // delivered to on_received
   std::uint64_t malformed = 0;           // not a frame of ours, or cut, or too long
   std::uint64_t duplicates = 0;          // repeated by the sender's radio, delivered once
+  std::uint64_t other_channel = 0;       // heard on a channel the radio has left, or beside its own
   std::uint64_t own_copies_ignored = 0;  // our own frames as they came back
   std::uint64_t receive_overflows = 0;   // frames the kernel dropped because we read too slowly
   std::uint64_t channel_changes = 0;

@@ -254,6 +254,10 @@ class PacketPort final : public RadioExchange {
     if (frame.destination != address_ && frame.destination != kEverybody) {
       return;
     }
+    if (!is_here(packet->radiotap)) {
+      ++status_.counters.other_channel;
+      return;
+    }
     if (frame.size > kRadioDataMax) {
       ++status_.counters.malformed;
     } else if (memory_.is_repetition(frame)) {
@@ -262,6 +266,12 @@ class PacketPort final : public RadioExchange {
       judge_.handle_received(frame.source);
       deliver(frame.source, frame.first_part(), packet->radiotap.rssi_dbm);
     }
+  }
+
+  // A frame that waited unread while the channel changed would be taken for one of the new channel.
+  bool is_here(const espnow::Radiotap& radiotap) const {
+    const std::uint8_t channel = espnow::channel_of_frequency(radiotap.channel_mhz.value_or(0));
+    return channel == 0 || channel == status_.channel || (is_changing() && channel == wanted_channel_);
   }
 
   void handle_own(const espnow::Radiotap& radiotap, const espnow::Frame& frame) {

@@ -14,6 +14,8 @@
 //   flags and the frame's four random bytes; if that does not come within 100 ms, the frame was not sent.
 // - A filter in the kernel passes ESP-NOW frames only, so that the neighbours' traffic does not wake this
 // program.
+// - What the radio heard on another channel than it stands on now is dropped: it lay in the queue during the
+// change.
 // - A channel that the regulatory domain forbids, or lets us only listen on, is refused with the domain's
 // name:
 //   the kernel would accept it and drop each frame.

@@ -33,8 +33,10 @@ version=$(basename "$scratch"/kernel/lib/modules/*)
 depmod -b "$scratch/kernel" "$version"
 
 root=$scratch/root
-mkdir -p "$root/bin" "$root/modules"
+mkdir -p "$root/bin" "$root/modules" "$root/lib/firmware"
 cp /bin/busybox "$root/bin/busybox"
+# The kernel looks for its table of countries when it loads Wi-Fi, before the host's files are there.
+cp -L /lib/firmware/regulatory.db /lib/firmware/regulatory.db.p7s "$root/lib/firmware/"
 cp tests/vm/guest_init.sh "$root/init"
 chmod +x "$root/init"
 # Each module once, after those it needs; the number in the name keeps that order.

@@ -9,7 +9,6 @@
 
 #include <deque>
 #include <filesystem>
-#include <fstream>
 
 #include "runtime/radio/radio_port.hpp"
 
@@ -164,21 +163,34 @@ TEST_F(RadioInVm, another_channel_is_not_heard) {
   Radio a{loop_, "wlan0"};
   Radio b{loop_, "wlan1"};
   ASSERT_TRUE(a.wait_up() && b.wait_up()) << a.error() << b.error();
-  for (const std::uint8_t channel : std::vector<std::uint8_t>{6, 11, 1, 3}) {
+  // The simulated radios acknowledge on every channel what is sent on channel 1, which is therefore left
+  // first.
+  ASSERT_TRUE(a.tune(3)) << a.error();
+  for (const std::uint8_t channel : std::vector<std::uint8_t>{6, 11, 4}) {
     ASSERT_TRUE(b.tune(channel)) << b.error();
     EXPECT_EQ(b.port->status().channel, channel);
-    b.heard.clear();
     EXPECT_EQ(a.send(kEverybody, {0xAA}), RadioSendResult::kAcked);
-    if (a.port->status().channel != channel) {
-      EXPECT_EQ(a.send(b.port->address(), {0xBB}), RadioSendResult::kNoAck);
-    }
+    EXPECT_EQ(a.send(b.port->address(), {0xBB}), RadioSendResult::kNoAck);
     ASSERT_TRUE(a.tune(channel)) << a.error();
+    b.heard.clear();
     EXPECT_EQ(a.send(b.port->address(), {channel}), RadioSendResult::kAcked);
     ASSERT_TRUE(b.wait([&] { return !b.heard.empty(); }));
     EXPECT_EQ(b.heard[0].bytes, Bytes{channel});
   }
+  EXPECT_EQ(b.port->status().counters.received, 3U);
   EXPECT_EQ(a.port->status().counters.channel_changes, 4U);
   EXPECT_EQ(a.port->status().counters.channel_failures, 0U);
+}
+
+TEST_F(RadioInVm, what_another_channel_leaks_is_not_delivered) {
+  Radio a{loop_, "wlan0"};
+  Radio b{loop_, "wlan1"};
+  ASSERT_TRUE(a.wait_up() && b.wait_up()) << a.error() << b.error();
+  ASSERT_TRUE(b.tune(6)) << b.error();
+  // Channel 1 of the simulated radios is heard everywhere.
+  EXPECT_EQ(a.send(kEverybody, {0xAA}), RadioSendResult::kAcked);
+  EXPECT_TRUE(b.wait([&] { return b.port->status().counters.other_channel == 1; }));
+  EXPECT_TRUE(b.heard.empty());
 }
 
 TEST_F(RadioInVm, a_frame_in_flight_is_finished_before_the_channel_changes) {
@@ -247,16 +259,50 @@ TEST_F(RadioInVm, what_cannot_be_used_says_why) {
   EXPECT_THAT(error_of("wlan9"), HasSubstr("there is no such interface"));
   EXPECT_THAT(error_of("lo"), HasSubstr("lo is not a Wi-Fi interface"));
   // Part of a network: an ad-hoc one, which needs nobody else.
-  ASSERT_EQ(
-      std::system("iw dev wlan2 set type ibss && ip link set wlan2 up && iw dev wlan2 ibss join test 2412"),
-      0);
+  ASSERT_EQ(std::system("ip link set wlan2 down && iw dev wlan2 set type ibss && ip link set wlan2 up && iw "
+                        "dev wlan2 ibss join test 2412"),
+            0);
+  ASSERT_EQ(std::system("for i in $(seq 300); do grep -q 1 /sys/class/net/wlan2/carrier && exit 0; sleep "
+                        "0.1; done; exit 1"),
+            0);
   Radio busy{loop_, "wlan2"};
   EXPECT_TRUE(busy.wait([&] { return busy.port->status().error.has_value(); }));
-  if (busy.port->status().state == RadioState::kDown) {
-    EXPECT_THAT(busy.error(), HasSubstr("it is part of a network"));
-  }
+  EXPECT_THAT(busy.error(), HasSubstr("it is part of a network"));
   ASSERT_EQ(std::system("iw dev wlan2 ibss leave; ip link set wlan2 down"), 0);
   EXPECT_TRUE(busy.wait_up()) << busy.error();
+}
+
+// Changes the machine, so it comes last.
+TEST_F(RadioInVm, the_country_is_set_and_read_back) {
+  RadioOptions unknown;
+  unknown.country = "QQ";
+  {
+    Radio a{loop_, "wlan0", unknown};
+    EXPECT_TRUE(a.wait([&] { return a.port->status().state == RadioState::kDown; }));
+    EXPECT_THAT(a.error(), HasSubstr("the kernel did not take it over"));
+  }
+  RadioOptions options;
+  options.country = "DE";
+  options.channel = 13;
+  Radio a{loop_, "wlan0", options};
+  ASSERT_TRUE(a.wait_up()) << a.error();
+  EXPECT_EQ(a.port->status().country, "DE");
+  EXPECT_EQ(a.port->status().channel, 13);
+  Radio b{loop_, "wlan1", options};
+  ASSERT_TRUE(b.wait_up()) << b.error();
+  EXPECT_EQ(a.send(b.port->address(), {13}), RadioSendResult::kAcked);
+  EXPECT_FALSE(a.tune(14));
+  EXPECT_THAT(a.error(), HasSubstr("the regulatory domain DE forbids it"));
+}
+
+// Run by radio_test.sh as a user without rights.
+TEST(RadioWithoutRights, the_missing_capability_is_named) {
+  Loop loop;
+  Radio radio{loop, "wlan1"};
+  EXPECT_TRUE(radio.wait([&] { return radio.port->status().error.has_value(); }));
+  EXPECT_EQ(radio.port->status().state, RadioState::kDown);
+  EXPECT_THAT(radio.error(), HasSubstr("Operation not permitted"));
+  EXPECT_THAT(radio.error(), HasSubstr("CAP_NET_ADMIN"));
 }
 
 }  // namespace

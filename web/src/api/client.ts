@@ -10,6 +10,7 @@ import type {
   History,
   HistoryDay,
   Problem,
+  SectionScope,
   Session,
 } from "./types";
 
@@ -146,3 +147,14 @@ export const send_bms_command = (command: string) => request<{ result: string }>
 export const fetch_box_settings = () => request<{ sections: BoxSection[] }>("GET", "box/settings");
 export const write_box_settings = (section: string, values: Record<string, unknown>) =>
   request<{ result: string; restart_needed?: boolean }>("PUT", "box/settings", { section, values });
+
+export const fetch_sections = () => request<{ scopes: SectionScope[] }>("GET", "sections");
+export const write_section = (scope: string, section: string, values: Record<string, unknown>) =>
+  request<{ result: string; version?: number }>("PUT", "sections", { scope, section, values });
+
+export const show_pairing_code = () =>
+  request<{ code: string; expires_s: number }>("POST", "pairing", { action: "show_code" });
+export const enter_pairing_code = (code: string) =>
+  request<{ result: string }>("POST", "pairing", { action: "enter_code", code });
+export const forget_peer = (node: string) =>
+  request<{ result?: string }>("POST", "pairing", { action: "forget", node });

@@ -100,6 +100,8 @@ export interface Inverter {
   can?: Can;
   limit_gap_max_ms?: number;
   name?: string;
+  foreign_frames?: number;
+  suppressed_frames?: number;
 }
 
 export interface LinkChange {
@@ -121,6 +123,8 @@ export interface BmsLink {
   retries?: number;
   crc_errors?: number;
   noise_bytes?: number;
+  refusals?: number;
+  implausible_values?: number;
 }
 
 export interface Mqtt {
@@ -145,6 +149,99 @@ export interface Control {
   loop_delay_us_max?: number;
   loop_delay_us_last?: number;
   reports_dropped?: number;
+  events_dropped?: number;
+}
+
+export interface LinkRadio {
+  interface?: string;
+  state: string; // up, down
+  error?: string;
+  driver?: string;
+  channel?: number;
+  send_status?: string; // real, always_acked, always_failed, none
+  frames_sent?: number;
+  frames_received?: number;
+  no_ack?: number;
+  not_sent?: number;
+  malformed?: number;
+}
+
+// A transmitter looks for its receiver.
+export interface Discovery {
+  searching: boolean;
+  sweeps?: number;
+  probes_sent?: number;
+  found?: number;
+  last_took_ms?: number;
+}
+
+export type RejectedName = "malformed" | "unsealed" | "other_session" | "altered" | "replayed";
+
+// Readings on their way from a transmitter to one receiver.
+export interface PeerQueue {
+  size: number;
+  capacity: number;
+  added?: number;
+  sent?: number;
+  acked?: number;
+  retried?: number;
+  dropped?: number;
+  expired?: number;
+  high_water?: number;
+  ack_ms_mean?: number;
+  ack_ms_max?: number;
+  overflow_events?: number;
+  watchdog_restarts?: number;
+}
+
+// Readings as a receiver got them from one transmitter.
+export interface PeerReadings {
+  delivered?: number;
+  duplicates?: number;
+  missing?: number;
+  last_sequence?: number;
+  epoch?: number;
+}
+
+export interface Peer {
+  node: string;
+  name?: string;
+  paired?: boolean;
+  state: string; // connected, degraded, failing, disconnected
+  since_s?: number;
+  has_session?: boolean;
+  last_heard_ms?: number;
+  beacon_age_s?: number;
+  rssi_dbm?: number;
+  status?: { mqtt_connected?: boolean; ethernet_up?: boolean };
+  history?: LinkChange[]; // the newest first
+  rejected?: Partial<Record<RejectedName, number>>;
+  queue?: PeerQueue;
+  readings?: PeerReadings;
+  cells?: { complete?: number; incomplete?: number };
+}
+
+export interface Pairing {
+  state: string; // idle, showing, exchanging, done, failed
+  reason?: string;
+  expires_s?: number;
+  tries_left?: number;
+}
+
+export interface Link {
+  role: string; // transmitter, receiver
+  node?: string;
+  mode: string; // sealed, plain
+  radio?: LinkRadio;
+  discovery?: Discovery;
+  peers?: Peer[];
+  pairing?: Pairing;
+}
+
+// Tells that state sections changed, not how: a page that shows them reads them again.
+export interface SectionsNotice {
+  changed?: { scope: string; section: string; version?: number }[];
+  revision?: number;
 }
 
 export interface BoxState {
@@ -156,6 +253,8 @@ export interface BoxState {
   mqtt?: Mqtt;
   storage?: Storage;
   control?: Control;
+  link?: Link;
+  sections?: SectionsNotice;
 }
 
 export type GroupName = keyof BoxState;
@@ -168,11 +267,13 @@ export const kGroupNames: GroupName[] = [
   "mqtt",
   "storage",
   "control",
+  "link",
+  "sections",
 ];
 
 export type EventLevel = "info" | "notice" | "warning" | "error";
 export const kEventLevels: EventLevel[] = ["info", "notice", "warning", "error"];
-export const kEventSources = ["bms", "inverter", "mqtt", "storage", "settings", "auth", "box"] as const;
+export const kEventSources = ["bms", "inverter", "mqtt", "storage", "settings", "auth", "box", "link"] as const;
 
 export interface BoxEvent {
   id: number;
@@ -265,7 +366,7 @@ export interface BoxField {
   name: string;
   title: string;
   unit?: string;
-  kind: "number" | "text" | "choice" | "bool" | "secret";
+  kind: "number" | "text" | "choice" | "bool" | "secret" | "ip";
   value?: number | string | boolean;
   min?: number;
   max?: number;
@@ -282,6 +383,33 @@ export interface BoxSection {
   help?: string;
   restart_needed?: boolean;
   fields: BoxField[];
+}
+
+// One section of the state that boxes agree on. The newest change wins, on whichever side it was made.
+export interface StateSection {
+  name: string;
+  title: string;
+  help?: string;
+  version?: number; // 0: never changed from its defaults
+  origin?: string; // node that made the change
+  origin_is_self?: boolean;
+  changed_at?: string;
+  sync?: string; // local, synchronised, waiting_for_peer, conflict_resolved
+  conflict_at?: string;
+  read_only?: boolean;
+  fields: BoxField[];
+}
+
+// The sections that belong together: this box's, or this box's copy of a peer's.
+export interface SectionScope {
+  scope: string; // "own", or the peer's node
+  title: string;
+  node?: string;
+  online?: boolean;
+  beacon_age_s?: number;
+  editable?: boolean;
+  reason?: string; // why it cannot be edited
+  sections: StateSection[];
 }
 
 export interface Session {

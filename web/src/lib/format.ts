@@ -23,6 +23,12 @@ export function with_unit(value: number | undefined | null, digits: number, unit
   return text === kUnknown || unit === "" ? text : `${text}${kThin}${unit}`;
 }
 
+// A counter, its thousands apart from 10 000 on.
+export function count(value: number | undefined): string {
+  const text = format_number(value, 0);
+  return value === undefined || value < 10_000 ? text : text.replaceAll(/\B(?=(\d{3})+$)/g, kThin);
+}
+
 // Power without sign: whole watts below 10 kW, so that numbers on a page add up; kilowatts from there on.
 export function power(value_w: number | undefined): Quantity {
   if (value_w === undefined) return { text: kUnknown, unit: "W" };

@@ -46,6 +46,15 @@ function digits_needed(text: string): number {
   return text.split(".")[1]?.replace(/0+$/, "").length ?? 0;
 }
 
+// An address of the Internet Protocol, version 4. Empty is left to the box: some addresses may be absent.
+export function check_ip(typed: string): { value: string } | { error: string } {
+  const text = typed.trim();
+  const is_byte = (part: string) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255;
+  const parts = text.split(".");
+  if (text === "" || (parts.length === 4 && parts.every(is_byte))) return { value: text };
+  return { error: `“${text}” is not an address: four numbers from 0 to 255 with dots between them.` };
+}
+
 // How a stored value stands in its input.
 export function to_input(value: number | undefined, step: number | undefined): string {
   return value === undefined ? "" : value.toFixed(digits_of_step(step));

@@ -129,5 +129,6 @@ const kSources: Record<string, string> = {
   settings: "Settings",
   auth: "Sign-in",
   box: "Box",
+  link: "Radio link",
 };
 export const describe_source = (source: string) => kSources[source] ?? humanise(source);

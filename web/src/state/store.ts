@@ -30,6 +30,11 @@ export const is_from_storage = signal(false);
 
 export const state = computed(() => received.value.state);
 export const is_connected = computed(() => connection.value === "live" || connection.value === "polling");
+export const is_receiver = computed(() => state.value.box?.role === "receiver");
+export const peers = computed(() => state.value.link?.peers ?? []);
+// An unsealed radio can be listened to and fooled: this is told on every page.
+export const is_radio_open = computed(() => state.value.link?.mode === "plain");
+
 export const can_write = computed(() => {
   const s = session.value;
   return is_connected.value && s !== undefined && (s.login === "none" || s.role === "owner");
@@ -85,6 +90,13 @@ export const is_battery_stale = computed(() => {
   if (age === undefined) return false; // unknown, not stale
   return state.value.battery?.online === false || age > kStaleAfterMs || connection.value === "offline";
 });
+
+// A span that the box counted when it sent the group, continued by this page's clock while the box answers.
+export function running_s(name: GroupName, seconds: number | undefined): number | undefined {
+  const at = received.value.at[name];
+  if (seconds === undefined || at === undefined) return undefined;
+  return is_connected.value ? seconds + Math.max(0, page_now.value - at) / 1000 : seconds;
+}
 
 export function group_age_ms(name: GroupName): number | undefined {
   return name === "battery" ? battery_age_ms.value : connected_age(name);

@@ -2,7 +2,7 @@
 // Every cell: voltages live, how far they are apart, which are being balanced, and the temperatures.
 import type { Battery, Cells } from "../api/types";
 import { format_number, with_unit } from "../lib/format";
-import { age_of, is_battery_stale, state } from "../state/store";
+import { age_of, is_battery_stale, is_receiver, state } from "../state/store";
 import { Card, Note, TableBehind, Value } from "./parts/card";
 import { CellChart } from "./parts/cell_chart";
 import { why_no_battery } from "./parts/flow";
@@ -129,7 +129,13 @@ function sensors_of(battery: Battery | undefined): Sensor[] {
 function TemperatureCard({ age_ms }: { age_ms: number | undefined }) {
   const battery = state.value.battery;
   return (
-    <Card title="Temperatures" id="temperatures-title" is_stale={is_battery_stale.value} age_ms={age_ms}>
+    <Card
+      title="Temperatures"
+      id="temperatures-title"
+      is_stale={is_battery_stale.value}
+      age_ms={age_ms}
+      of_peer={is_receiver.value}
+    >
       <dl class="figures">
         {sensors_of(battery).map((sensor) => (
           <div class="figure" key={sensor.name}>
@@ -156,7 +162,7 @@ export function CellsPage() {
   const is_stale = is_battery_stale.value;
   return (
     <div class="stack">
-      <Card title="Cell voltages" id="cells-title" is_stale={is_stale} age_ms={age_ms}>
+      <Card title="Cell voltages" id="cells-title" is_stale={is_stale} age_ms={age_ms} of_peer={is_receiver.value}>
         {cells?.imbalance_warning && (
           <Note tone="warn">
             The cells have drifted {with_unit(cells.delta_mv, 0, "mV")} apart. Give the battery time at a full charge so

@@ -7,7 +7,7 @@ import { ApiError, type EventFilter, fetch_events } from "../api/client";
 import { type BoxEvent, type EventLevel, kEventLevels, kEventSources } from "../api/types";
 import { humanise, long_date, time_of_day } from "../lib/format";
 import { describe_source, type Tone } from "../lib/words";
-import { is_connected, live_events } from "../state/store";
+import { is_connected, live_events, state } from "../state/store";
 import { Card, Failure, Loading, Pill } from "./parts/card";
 
 const kPageSize = 100;
@@ -104,11 +104,13 @@ function Filters() {
             }}
           >
             <option value="">All sources</option>
-            {kEventSources.map((name) => (
-              <option key={name} value={name}>
-                {describe_source(name)}
-              </option>
-            ))}
+            {kEventSources
+              .filter((name) => name !== "link" || state.value.link !== undefined)
+              .map((name) => (
+                <option key={name} value={name}>
+                  {describe_source(name)}
+                </option>
+              ))}
           </select>
         </label>
         <label class="grow">

@@ -5,14 +5,26 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { fetch_days } from "../api/client";
-import type { HistoryDay } from "../api/types";
+import type { HistoryDay, Peer } from "../api/types";
 import { age, duration, format_number } from "../lib/format";
+import { describe_peer_state, kLinkStates, type LinkState, role_of_peers } from "../lib/link_words";
 import { describe_link, describe_phase, type Status } from "../lib/words";
-import { group_age_ms, is_connected, is_group_stale, page_now, received, state } from "../state/store";
+import {
+  age_of,
+  group_age_ms,
+  is_battery_stale,
+  is_connected,
+  is_group_stale,
+  is_receiver,
+  page_now,
+  peers,
+  running_s,
+  state,
+} from "../state/store";
 import { AlarmLine } from "./parts/alarms";
 import { Card, Fact, Value } from "./parts/card";
-import { FlowCard } from "./parts/flow";
-import { BoxIcon, InverterIcon, LinkIcon } from "./parts/icons";
+import { FlowCard, why_no_battery } from "./parts/flow";
+import { BoxIcon, InverterIcon, LinkIcon, NetworkIcon } from "./parts/icons";
 import { LimitsCard } from "./parts/limits";
 
 interface StatusRowProps {
@@ -31,13 +43,6 @@ function StatusRow({ icon, name, status, detail }: StatusRowProps) {
       <span class="status-text">{detail || status.text}</span>
     </li>
   );
-}
-
-// A span the box counted when it sent the group, continued by this page's clock.
-function running_s(name: "inverter" | "bms_link" | "box", seconds: number | undefined): number | undefined {
-  const at = received.value.at[name];
-  if (seconds === undefined || at === undefined) return undefined;
-  return is_connected.value ? seconds + Math.max(0, page_now.value - at) / 1000 : seconds;
 }
 
 function inverter_detail(): string {
@@ -83,24 +88,49 @@ function box_status(): { status: Status; detail: string } {
   return { status: { tone: "good", title: mqtt?.enabled ? "MQTT on" : "Running", text: "" }, detail };
 }
 
+// The other box of a radio link: the one that is worst off, if there are several.
+function peer_status(): { status: Status; detail: string } {
+  const rank = (peer: Peer) => kLinkStates.indexOf(peer.state as LinkState);
+  const worst = peers.value.toSorted((a, b) => rank(b) - rank(a))[0];
+  if (worst === undefined) {
+    return { status: { tone: "neutral", title: "None", text: "" }, detail: "Nothing is paired yet: see Network." };
+  }
+  const status = describe_peer_state(worst.state);
+  const name = worst.name ?? worst.node;
+  const since = running_s("link", worst.since_s);
+  const heard = running_s("link", worst.last_heard_ms === undefined ? undefined : worst.last_heard_ms / 1000);
+  if (worst.state === "connected") return { status, detail: `${name}${since ? `, for ${duration(since)}` : ""}` };
+  return { status, detail: `${name}, heard ${heard === undefined ? "never" : `${duration(heard)} ago`}` };
+}
+
 function StatusCard() {
   const box = box_status();
+  const { box: own, inverter, bms_link, link } = state.value;
+  const has_inverter = !is_receiver.value && (inverter !== undefined || own?.role !== "transmitter");
+  const peer = peer_status();
   return (
     <Card
       title="Connections"
       id="status-title"
       class="status-card"
-      is_stale={is_group_stale("inverter")}
-      age_ms={group_age_ms("inverter")}
+      is_stale={is_group_stale("box")}
+      age_ms={group_age_ms("box")}
     >
       <ul class="status-list">
-        <StatusRow
-          icon={<InverterIcon />}
-          name="Inverter"
-          status={describe_phase(state.value.inverter)}
-          detail={inverter_detail()}
-        />
-        <StatusRow icon={<LinkIcon />} name="BMS" status={describe_link(state.value.bms_link)} detail={link_detail()} />
+        {has_inverter && (
+          <StatusRow
+            icon={<InverterIcon />}
+            name="Inverter"
+            status={describe_phase(inverter)}
+            detail={inverter_detail()}
+          />
+        )}
+        {!is_receiver.value && (
+          <StatusRow icon={<LinkIcon />} name="BMS" status={describe_link(bms_link)} detail={link_detail()} />
+        )}
+        {link && (
+          <StatusRow icon={<NetworkIcon />} name={role_of_peers(link.role)} status={peer.status} detail={peer.detail} />
+        )}
         <StatusRow icon={<BoxIcon />} name="Box" status={box.status} detail={box.detail} />
       </ul>
     </Card>
@@ -161,12 +191,52 @@ function TodayCard() {
   );
 }
 
+// In place of limits, where this box sets none: how the battery's cells and temperatures are.
+function StateCard() {
+  const battery = state.value.battery;
+  const cells = battery?.cells;
+  const why = why_no_battery();
+  const volts = (mv: number | undefined) => format_number(mv === undefined ? undefined : mv / 1000, 3);
+  return (
+    <Card
+      title="Cells and temperatures"
+      id="state-title"
+      class="limits-card"
+      is_stale={is_battery_stale.value}
+      age_ms={age_of("battery", cells?.age_ms ?? battery?.age_ms)}
+      of_peer={is_receiver.value}
+    >
+      <dl class="facts state-facts">
+        <Fact label="Lowest cell">
+          <Value text={volts(cells?.min_mv ?? battery?.cell_min_mv)} unit="V" why={why} />
+        </Fact>
+        <Fact label="Highest cell">
+          <Value text={volts(cells?.max_mv ?? battery?.cell_max_mv)} unit="V" why={why} />
+        </Fact>
+        <Fact label="Difference">
+          <Value text={format_number(cells?.delta_mv, 0)} unit="mV" why={why} />
+        </Fact>
+        <Fact label="Coldest">
+          <Value text={format_number(battery?.temperature_min_c, 1)} unit="°C" why={why} />
+        </Fact>
+        <Fact label="Warmest">
+          <Value text={format_number(battery?.temperature_max_c, 1)} unit="°C" why={why} />
+        </Fact>
+        <Fact label="Cells">
+          <Value text={format_number(cells?.count, 0)} why={why} />
+        </Fact>
+      </dl>
+    </Card>
+  );
+}
+
 export function Overview() {
+  const has_limits = state.value.limits !== undefined || state.value.box?.role !== "transmitter";
   return (
     <div class="overview">
       <AlarmLine />
       <FlowCard />
-      <LimitsCard />
+      {has_limits && !is_receiver.value ? <LimitsCard /> : <StateCard />}
       <StatusCard />
       <TodayCard />
     </div>

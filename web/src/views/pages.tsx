@@ -4,8 +4,9 @@ import type { ComponentChildren } from "preact";
 import { CellsPage } from "./cells";
 import { EventsPage } from "./events";
 import { HistoryPage } from "./history";
+import { NetworkPage } from "./network";
 import { Overview } from "./overview";
-import { CellsIcon, EventsIcon, FlowIcon, HistoryIcon, SettingsIcon } from "./parts/icons";
+import { CellsIcon, EventsIcon, FlowIcon, HistoryIcon, NetworkIcon, SettingsIcon } from "./parts/icons";
 import { SettingsPage } from "./settings";
 
 export interface Page {
@@ -18,17 +19,21 @@ export interface Page {
 const kOverview: Page = { path: "/", title: "Overview", PageIcon: FlowIcon, View: Overview };
 const kCells: Page = { path: "/cells", title: "Cells", PageIcon: CellsIcon, View: CellsPage };
 const kHistory: Page = { path: "/history", title: "History", PageIcon: HistoryIcon, View: HistoryPage };
+const kNetwork: Page = { path: "/network", title: "Network", PageIcon: NetworkIcon, View: NetworkPage };
 const kSettings: Page = { path: "/settings", title: "Settings", PageIcon: SettingsIcon, View: SettingsPage };
 const kEvents: Page = { path: "/events", title: "Events", PageIcon: EventsIcon, View: EventsPage };
 
+const kBatteryPages = [kOverview, kCells, kHistory, kNetwork, kSettings, kEvents];
 const kPagesOfRole: Record<string, Page[]> = {
-  "bms-gateway": [kOverview, kCells, kHistory, kSettings, kEvents],
+  "bms-gateway": kBatteryPages,
+  transmitter: kBatteryPages,
+  receiver: kBatteryPages, // of the transmitter's battery
 };
-const kDefaultPages = [kOverview, kHistory, kSettings, kEvents];
+const kDefaultPages = [kOverview, kHistory, kNetwork, kSettings, kEvents];
 
 // Before the role is known the full set is shown, so that navigation does not jump in the common case.
 export function pages_of(role: string | undefined): Page[] {
-  return role === undefined ? (kPagesOfRole["bms-gateway"] ?? kDefaultPages) : (kPagesOfRole[role] ?? kDefaultPages);
+  return role === undefined ? kBatteryPages : (kPagesOfRole[role] ?? kDefaultPages);
 }
 
 export function page_at(path: string, role: string | undefined): Page {

@@ -1,15 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// Settings of the BMS and of this box, kept apart because they live in different places and are written differently.
+// Settings, apart by where they live: inside the BMS, in this box's configuration, and the sections that two boxes agree on.
+import type { ComponentChildren } from "preact";
 import { path } from "../lib/router";
-import { is_connected, session } from "../state/store";
+import { is_connected, is_receiver, session, state } from "../state/store";
 import { Note } from "./parts/card";
 import { BmsSettingsView } from "./settings_bms";
 import { BoxSettingsView } from "./settings_box";
+import { SectionsView } from "./settings_sections";
 
-const kParts = [
-  { path: "/settings", title: "BMS" },
-  { path: "/settings/box", title: "This box" },
-];
+interface Part {
+  path: string;
+  title: string;
+  View: () => ComponentChildren;
+}
+
+const kBms: Part = { path: "/settings", title: "BMS", View: BmsSettingsView };
+const kBox: Part = { path: "/settings/box", title: "This box", View: BoxSettingsView };
+// Beside the sections "This box" would say two things.
+const kConfiguration: Part = { ...kBox, title: "Configuration" };
+const kSections: Part = { path: "/settings/sections", title: "Both sides", View: SectionsView };
+
+// The first is what the page opens with. A box with a radio has sections; a receiver has no BMS of its own.
+function parts(): Part[] {
+  if (is_receiver.value) return [kSections, kConfiguration];
+  return state.value.link === undefined ? [kBms, kBox] : [kBms, kSections, kConfiguration];
+}
 
 function WriteNote() {
   const current = session.value;
@@ -27,22 +42,19 @@ function WriteNote() {
 }
 
 export function SettingsPage() {
-  const is_box = path.value.startsWith("/settings/box");
+  const list = parts();
+  const shown = list.find((part) => part.path === path.value) ?? list[0] ?? kBox;
   return (
     <div class="stack settings">
       <nav class="segmented" aria-label="Which settings">
-        {kParts.map((part) => (
-          <a
-            key={part.path}
-            href={`#${part.path}`}
-            aria-current={(part.path === "/settings/box") === is_box ? "page" : undefined}
-          >
+        {list.map((part) => (
+          <a key={part.path} href={`#${part.path}`} aria-current={part === shown ? "page" : undefined}>
             {part.title}
           </a>
         ))}
       </nav>
       <WriteNote />
-      {is_box ? <BoxSettingsView /> : <BmsSettingsView />}
+      <shown.View />
     </div>
   );
 }

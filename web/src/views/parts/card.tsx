@@ -6,11 +6,16 @@ import { age as age_text, kUnknown } from "../../lib/format";
 import type { Tone } from "../../lib/words";
 import { AlertIcon, CheckIcon, ClockIcon, InfoIcon } from "./icons";
 
-export function StaleBadge({ age_ms }: { age_ms: number | undefined }) {
+// of_peer: the value was received from another box, which may be away while this one answers.
+export function StaleBadge({ age_ms, of_peer }: { age_ms: number | undefined; of_peer?: boolean }) {
   return (
     <span class="stale-badge">
       <ClockIcon />
-      {age_ms === undefined ? "old" : `${age_text(age_ms)} old`}
+      {of_peer
+        ? `last known, ${age_ms === undefined ? "long" : age_text(age_ms)} ago`
+        : age_ms === undefined
+          ? "old"
+          : `${age_text(age_ms)} old`}
     </span>
   );
 }
@@ -21,17 +26,20 @@ interface CardProps {
   class?: string;
   is_stale?: boolean;
   age_ms?: number | undefined;
+  of_peer?: boolean;
+  level?: 2 | 3; // of the heading
   aside?: ComponentChildren;
   children: ComponentChildren;
 }
 
-export function Card({ title, id, class: extra, is_stale, age_ms, aside, children }: CardProps) {
+export function Card({ title, id, class: extra, is_stale, age_ms, of_peer, level, aside, children }: CardProps) {
+  const Heading = level === 3 ? "h3" : "h2";
   return (
     <section class={`card ${extra ?? ""}`} aria-labelledby={id} data-stale={is_stale ? "" : undefined}>
       <header class="card-head">
-        <h2 id={id}>{title}</h2>
+        <Heading id={id}>{title}</Heading>
         <div class="card-aside">
-          {is_stale && <StaleBadge age_ms={age_ms} />}
+          {is_stale && <StaleBadge age_ms={age_ms} of_peer={of_peer ?? false} />}
           {aside}
         </div>
       </header>

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bars of all cell voltages, up to 192, drawn as SVG in the pixels of its frame. The scale starts near the lowest cell, so
-// that millivolts of difference are visible; the axis says so. Lowest and highest are marked by colour and by a letter.
+// that millivolts of difference are visible; the axis says so. Lowest and highest are marked by colour. Where bars would get
+// too thin to tell apart, on a phone, they stand in several rows with one scale.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Cells } from "../../api/types";
 
 const kHeight = 260;
+const kRowHeight = 132; // of one of several rows
+// Thinner than this a bar and its gap cannot be told apart, or touched.
+const kSlotMin = 5;
 const kLeft = 52;
 const kRight = 8;
 const kTop = 18;
@@ -54,6 +58,14 @@ function label_every(count: number, slot: number): number {
   return [1, 2, 4, 5, 8, 10, 16, 20, 24, 32, 48, 96].find((n) => n >= wanted) ?? count;
 }
 
+// In how many rows the cells stand: as few as keep the bars apart, all of the same length where the count allows it.
+export function rows_of(count: number, width: number): number {
+  const fitting = Math.max(1, Math.floor((width - kLeft - kRight) / kSlotMin));
+  const least = Math.ceil(count / fitting);
+  const even = [least, least + 1, least + 2].find((rows) => count % rows === 0);
+  return Math.max(1, even ?? least);
+}
+
 interface BarsProps {
   cells: Cells;
   width: number;
@@ -61,31 +73,42 @@ interface BarsProps {
   on_pick: (index: number | undefined) => void;
 }
 
-function Bars({ cells, width, picked, on_pick }: BarsProps) {
-  const min = cells.min_mv ?? Math.min(...cells.mv);
-  const max = cells.max_mv ?? Math.max(...cells.mv);
-  const { from, to, ticks } = scale_of(min, max);
-  const y_of = (mv: number) => kTop + (kHeight - kTop - kBottom) * (1 - (mv - from) / (to - from));
-  const slot = (width - kLeft - kRight) / cells.mv.length;
+interface RowProps extends BarsProps {
+  first: number; // cell at the left end
+  length: number; // places in a row; the last row may have empty ones
+  height: number;
+  scale: Scale;
+}
+
+const kind_of = (cells: Cells, index: number) =>
+  index === cells.min_index ? "min" : index === cells.max_index ? "max" : cells.balancing?.[index] ? "balancing" : "";
+
+function Row({ cells, width, picked, on_pick, first, length, height, scale }: RowProps) {
+  const { from, to, ticks } = scale;
+  const y_of = (mv: number) => kTop + (height - kTop - kBottom) * (1 - (mv - from) / (to - from));
+  const slot = (width - kLeft - kRight) / length;
   const bar = Math.max(1, slot - Math.min(6, slot * 0.28));
-  const every = label_every(cells.mv.length, slot);
-  const kind_of = (index: number) =>
-    index === cells.min_index ? "min" : index === cells.max_index ? "max" : cells.balancing?.[index] ? "balancing" : "";
+  const every = label_every(length, slot);
+  const shown = cells.mv.slice(first, first + length);
+  // Of a low row every second tick is enough.
+  const shown_ticks = height < kHeight ? ticks.filter((_, i) => i % 2 === 0) : ticks;
+  const pick = (event: { clientX: number; currentTarget: Element }) => {
+    const x = event.clientX - event.currentTarget.getBoundingClientRect().left - kLeft;
+    const at = Math.floor(x / slot);
+    on_pick(at >= 0 && at < shown.length ? first + at : undefined);
+  };
   return (
     // Pointing only reads out a bar; the table below holds the same
     <svg
       class="cell-chart"
       width={width}
-      height={kHeight}
+      height={height}
       aria-hidden="true"
       onPointerLeave={() => on_pick(undefined)}
-      onPointerMove={(event) => {
-        const x = event.clientX - event.currentTarget.getBoundingClientRect().left - kLeft;
-        const index = Math.floor(x / slot);
-        on_pick(index >= 0 && index < cells.mv.length ? index : undefined);
-      }}
+      onPointerDown={pick}
+      onPointerMove={pick}
     >
-      {ticks.map((tick) => (
+      {shown_ticks.map((tick) => (
         <g key={tick}>
           <line class="grid" x1={kLeft} x2={width - kRight} y1={y_of(tick)} y2={y_of(tick)} />
           <text class="axis" x={kLeft - 8} y={y_of(tick) + 4} text-anchor="end">
@@ -93,18 +116,19 @@ function Bars({ cells, width, picked, on_pick }: BarsProps) {
           </text>
         </g>
       ))}
-      {cells.mv.map((mv, index) => {
-        const x = kLeft + slot * index + (slot - bar) / 2;
+      {shown.map((mv, at) => {
+        const index = first + at;
+        const x = kLeft + slot * at + (slot - bar) / 2;
         const y = y_of(mv);
         return (
           // The key: a cell is its position in the pack
-          <g key={index} class="bar" data-kind={kind_of(index)} data-picked={picked === index ? "" : undefined}>
-            <rect x={x} y={y} width={bar} height={Math.max(0, kHeight - kBottom - y)} rx={Math.min(3, bar / 3)} />
+          <g key={index} class="bar" data-kind={kind_of(cells, index)} data-picked={picked === index ? "" : undefined}>
+            <rect x={x} y={y} width={bar} height={Math.max(0, height - kBottom - y)} rx={Math.min(3, bar / 3)} />
             {cells.balancing?.[index] && bar > 3 && (
-              <circle class="balancing-dot" cx={x + bar / 2} cy={y - 6} r="2.5" />
+              <circle class="balancing-dot" cx={x + bar / 2} cy={y - 6} r={Math.min(2.5, bar / 2)} />
             )}
-            {index % every === 0 && (
-              <text class="axis" x={x + bar / 2} y={kHeight - 8} text-anchor="middle">
+            {at % every === 0 && (
+              <text class="axis" x={x + bar / 2} y={height - 8} text-anchor="middle">
                 {index + 1}
               </text>
             )}
@@ -115,6 +139,21 @@ function Bars({ cells, width, picked, on_pick }: BarsProps) {
         <line class="average" x1={kLeft} x2={width - kRight} y1={y_of(cells.average_mv)} y2={y_of(cells.average_mv)} />
       )}
     </svg>
+  );
+}
+
+function Bars(props: BarsProps) {
+  const { cells, width } = props;
+  const scale = scale_of(cells.min_mv ?? Math.min(...cells.mv), cells.max_mv ?? Math.max(...cells.mv));
+  const rows = rows_of(cells.mv.length, width);
+  const length = Math.ceil(cells.mv.length / rows);
+  const height = rows === 1 ? kHeight : kRowHeight;
+  return (
+    <>
+      {Array.from({ length: rows }, (_, row) => (
+        <Row key={row} {...props} first={row * length} length={length} height={height} scale={scale} />
+      ))}
+    </>
   );
 }
 

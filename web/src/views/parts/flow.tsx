@@ -3,8 +3,9 @@
 // direction of the energy, in five speeds. Where motion is not wanted an arrow says the same.
 
 import { duration, format_number, kUnknown, power, with_unit } from "../../lib/format";
+import { describe_peer_state } from "../../lib/link_words";
 import { describe_activity, describe_phase } from "../../lib/words";
-import { battery_age_ms, connection, is_battery_stale, state } from "../../state/store";
+import { battery_age_ms, connection, is_battery_stale, is_receiver, peers, state } from "../../state/store";
 import { Card, Unknown, Value } from "./card";
 import { type Direction, direction_of, speed_of } from "./flow_figures";
 import { Vessel } from "./vessel";
@@ -30,6 +31,46 @@ function Inverter() {
   );
 }
 
+function House() {
+  return (
+    <svg class="inverter" viewBox="0 0 90 120" aria-hidden="true">
+      <path class="house-roof" d="M8 58L45 22l37 36" />
+      <path class="inverter-case" d="M18 52v50a6 6 0 0 0 6 6h42a6 6 0 0 0 6-6V52L45 27z" />
+      <path class="inverter-screen" d="M38 108V82a4 4 0 0 1 4-4h6a4 4 0 0 1 4 4v26z" />
+      <path class="inverter-screen" d="M29 58h12v10H29zM49 58h12v10H49z" />
+    </svg>
+  );
+}
+
+// What is at the far end of the line: the inverter, where this box speaks to one; else the house that the battery feeds,
+// with the link over which the battery is known.
+function FarEnd() {
+  const { inverter, box } = state.value;
+  if (box?.role !== "receiver" && (inverter !== undefined || box?.role !== "transmitter")) {
+    const phase = describe_phase(inverter);
+    return (
+      <div class="flow-inverter">
+        <Inverter />
+        <p class="flow-inverter-name">{inverter?.name ?? "Inverter"}</p>
+        <p class="flow-inverter-phase" data-tone={phase.tone}>
+          {phase.title}
+        </p>
+      </div>
+    );
+  }
+  const peer = peers.value[0];
+  const status = peer === undefined ? undefined : describe_peer_state(peer.state);
+  return (
+    <div class="flow-inverter">
+      <House />
+      <p class="flow-inverter-name">House</p>
+      <p class="flow-inverter-phase" data-tone={status?.tone ?? "neutral"}>
+        {status === undefined ? "Not paired" : status.title}
+      </p>
+    </div>
+  );
+}
+
 function time_text(): { text: string; why?: string } {
   const battery = state.value.battery;
   if (battery?.time_to_full_s !== undefined) return { text: `${duration(battery.time_to_full_s)} to full` };
@@ -42,6 +83,10 @@ function time_text(): { text: string; why?: string } {
 
 export function why_no_battery(): string {
   if (connection.value === "offline") return "the box does not answer";
+  if (is_receiver.value) {
+    if (!state.value.battery) return "no reading has come from the transmitter yet";
+    return state.value.battery.online ? "the transmitter has not reported it" : "the transmitter is away";
+  }
   if (!state.value.battery) return "the box has not reported a battery yet";
   if (!state.value.battery.online) return "the BMS does not answer";
   return "the BMS has not reported it";
@@ -63,11 +108,17 @@ export function FlowCard() {
   const battery = state.value.battery;
   const is_stale = is_battery_stale.value;
   const direction = is_stale ? "none" : direction_of(battery?.power_w);
-  const phase = describe_phase(state.value.inverter);
   const time = time_text();
   const arrow = direction === "in" ? "←" : direction === "out" ? "→" : "";
   return (
-    <Card title="Energy flow" id="flow-title" class="flow-card" is_stale={is_stale} age_ms={battery_age_ms.value}>
+    <Card
+      title="Energy flow"
+      id="flow-title"
+      class="flow-card"
+      is_stale={is_stale}
+      age_ms={battery_age_ms.value}
+      of_peer={is_receiver.value}
+    >
       <div class="flow" data-direction={direction}>
         <Vessel soc_percent={battery?.soc_percent} direction={direction} is_stale={is_stale} />
         <div class="flow-middle">
@@ -81,13 +132,7 @@ export function FlowCard() {
             {with_unit(battery?.voltage_v, 2, "V")} · {with_unit(battery?.current_a, 1, "A")}
           </p>
         </div>
-        <div class="flow-inverter">
-          <Inverter />
-          <p class="flow-inverter-name">{state.value.inverter?.name ?? "Inverter"}</p>
-          <p class="flow-inverter-phase" data-tone={phase.tone}>
-            {phase.title}
-          </p>
-        </div>
+        <FarEnd />
       </div>
       <dl class="flow-facts">
         <div class="fact">

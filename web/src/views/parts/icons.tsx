@@ -85,6 +85,18 @@ export const BoxIcon = () => (
     <path d="M7 12h.01M11 12h6" />
   </Icon>
 );
+export const NetworkIcon = () => (
+  <Icon>
+    <circle class="filled" cx="12" cy="17.5" r="1.6" />
+    <path d="M8.2 13.8a5.4 5.4 0 0 1 7.6 0M5 10.6a9.9 9.9 0 0 1 14 0" />
+  </Icon>
+);
+export const OpenLockIcon = () => (
+  <Icon>
+    <rect x="5" y="11" width="14" height="9" rx="2" />
+    <path d="M8.5 11V7.5a3.5 3.5 0 0 1 6.8-1.2" />
+  </Icon>
+);
 export const InverterIcon = () => (
   <Icon>
     <rect x="5" y="3" width="14" height="18" rx="2.5" />

@@ -115,11 +115,19 @@ export function NumberInput({
   );
 }
 
-export function TextInput({ id, value, is_disabled, is_invalid, on_input }: InputProps) {
+export function TextInput({
+  id,
+  value,
+  is_disabled,
+  is_invalid,
+  on_input,
+  input_mode,
+}: InputProps & { input_mode?: "text" | "decimal" }) {
   return (
     <input
       id={id}
       type="text"
+      inputMode={input_mode ?? "text"}
       autocomplete="off"
       spellcheck={false}
       value={value}

@@ -5,7 +5,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { sign_out } from "../../api/client";
-import { age } from "../../lib/format";
+import { age, humanise } from "../../lib/format";
 import { path } from "../../lib/router";
 import { set_theme, type Theme, theme } from "../../lib/theme";
 import type { Tone } from "../../lib/words";
@@ -15,6 +15,7 @@ import {
   forget_last_state,
   is_connected,
   is_from_storage,
+  is_radio_open,
   last_message_at,
   page_now,
   received,
@@ -23,7 +24,7 @@ import {
 } from "../../state/store";
 import { pages_of } from "../pages";
 import { Announcer, alarms } from "./alarms";
-import { ClockIcon, Mark, PersonIcon, ThemeIcon } from "./icons";
+import { ClockIcon, Mark, OpenLockIcon, PersonIcon, ThemeIcon } from "./icons";
 
 function last_known_age(): number | undefined {
   const times = Object.values(received.value.at);
@@ -149,6 +150,38 @@ function OldBand() {
   );
 }
 
+// Anyone near could listen to an unsealed radio or speak on it: red, on every page, until it is sealed.
+function PlainBand() {
+  return (
+    <div role="status">
+      {is_radio_open.value && (
+        <a class="plain-band" href="#/network">
+          <OpenLockIcon />
+          <strong>Radio is not sealed</strong>
+        </a>
+      )}
+    </div>
+  );
+}
+
+const kRoleTags: Record<string, string> = {
+  "bms-gateway": "BMS gateway",
+  transmitter: "Transmitter",
+  receiver: "Receiver",
+};
+
+function RoleTag() {
+  const { box, link } = state.value;
+  if (!box) return null;
+  const title = kRoleTags[box.role] ?? humanise(box.role);
+  const long = box.role === "bms-gateway" && link ? `${title} and transmitter` : title;
+  return (
+    <span class="role-tag" title={long}>
+      {title}
+    </span>
+  );
+}
+
 export function Shell({ title, children }: { title: string; children: ComponentChildren }) {
   const main = useRef<HTMLElement>(null);
   const is_first = useRef(true);
@@ -174,6 +207,7 @@ export function Shell({ title, children }: { title: string; children: ComponentC
         <a class="brand" href="#/">
           <Mark />
           <span class="brand-name">{name}</span>
+          <RoleTag />
           {state.value.box?.demo && <span class="demo-tag">Demo</span>}
         </a>
         <Navigation />
@@ -183,6 +217,7 @@ export function Shell({ title, children }: { title: string; children: ComponentC
           <Account />
         </div>
       </header>
+      <PlainBand />
       <OldBand />
       <main class="page" id="main" tabIndex={-1} ref={main}>
         <h1 class="sr-only">{title}</h1>
