@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words for the radio link: states and why they changed, what was rejected, what a driver can tell, what to do about an
 // error, how far two sides agree. A name that is not listed here is shown as it stands.
-import type { LinkChange, LinkRadio, Peer, RejectedName, StateSection } from "../api/types";
-import { date_and_time, humanise, minute_of_day, with_unit } from "./format";
+import type { Link, LinkChange, LinkRadio, Peer, RejectedName, StateSection } from "../api/types";
+import { date_and_minute, humanise, minute_of_day } from "./format";
 import type { Status, Tone } from "./words";
 
 export type LinkState = "connected" | "degraded" | "failing" | "disconnected";
@@ -19,10 +19,20 @@ export function describe_peer_state(state: string): Status {
   return kPeerStates[state as LinkState] ?? { tone: "neutral", title: humanise(state), text: "" };
 }
 
+const kRoles: Record<string, string> = {
+  "bms-gateway": "BMS gateway",
+  transmitter: "Transmitter",
+  receiver: "Receiver",
+};
+export const describe_role = (role: string, link?: Link) =>
+  `${kRoles[role] ?? humanise(role)}${role === "bms-gateway" && link ? " and transmitter" : ""}`;
+
 // What a peer is called: by its name, else by what it is to this box.
 export const role_of_peers = (own_role: string | undefined) => (own_role === "receiver" ? "Transmitter" : "Receiver");
 export const name_of_peer = (peer: Peer, own_role: string | undefined) =>
   peer.name ? peer.name : `${role_of_peers(own_role)} ${peer.node}`;
+export const title_of_peer = (peer: Peer, own_role: string | undefined) =>
+  `${role_of_peers(own_role)} · ${peer.name ? peer.name : peer.node}`;
 
 const kChangeReasons: Record<string, string> = {
   sign_of_life: "it was heard again",
@@ -157,11 +167,9 @@ export function describe_sync(section: StateSection, peer: string, now: number):
   }
 }
 
-// Of today: the time; of another day: date and time.
+// Of today: the time; of another day: the date, too.
 export function short_time(time: string, now: number): string {
   const at = new Date(time);
   if (Number.isNaN(at.getTime())) return "–";
-  return at.toDateString() === new Date(now).toDateString() ? minute_of_day(time) : date_and_time(time);
+  return at.toDateString() === new Date(now).toDateString() ? minute_of_day(time) : date_and_minute(at.getTime());
 }
-
-export const rssi_text = (dbm: number | undefined) => with_unit(dbm, 0, "dBm");
