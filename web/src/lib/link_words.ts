@@ -90,6 +90,10 @@ export function describe_send_status(name: string | undefined): Status | undefin
 // What to do about an error of the radio, by the words of the error: the operating system says the same thing for each cause.
 const kRadioAdvice: [RegExp, string][] = [
   [
+    /regulat/i,
+    "The adapter may not send on this channel. Set the country of the regulatory domain, or name other channels in the configuration.",
+  ],
+  [
     /permi|not allowed|privilege|capabilit/i,
     "The program may not use the radio. Start it as the installed service, which has the rights CAP_NET_RAW and CAP_NET_ADMIN.",
   ],
@@ -98,10 +102,6 @@ const kRadioAdvice: [RegExp, string][] = [
     "There is no such interface. Check that the adapter is plugged in and that its name in the configuration (radio, interface) is right.",
   ],
   [/busy|in use/i, "Another program uses the adapter. Stop network managers on this interface, or name another one."],
-  [
-    /regulat|not permitted on|channel/i,
-    "The adapter may not send on this channel. Set the country of the regulatory domain, or name other channels in the configuration.",
-  ],
   [
     /monitor|mode/i,
     "The adapter is not in monitor mode. Set its type to monitor; if it refuses, its driver cannot be used.",
