@@ -377,9 +377,10 @@ LinkPlan make_random_link_plan(std::uint64_t seed) {
     add_random_fault(plan, rng);
   }
   add_random_edits(plan, rng);
-  // Whoever can forge frames, be it noise, is held off by the seal only.
+  // Whoever can forge frames, be it noise or a box with a copied address, is held off by the seal only.
   const bool needs_seal = std::any_of(plan.faults.begin(), plan.faults.end(), [](const LinkFault& fault) {
-    return fault.kind == LinkFaultKind::kAirUndetected || fault.kind == LinkFaultKind::kAttacker;
+    return fault.kind == LinkFaultKind::kAirUndetected || fault.kind == LinkFaultKind::kAttacker ||
+           fault.kind == LinkFaultKind::kTwin;
   });
   plan.is_sealed = plan.is_sealed || needs_seal;
   plan.is_paired = plan.is_sealed || rng.chance(500'000);
