@@ -48,6 +48,8 @@ std::optional<std::string_view> check_config(const SenderConfig& c) {
       {is_within(c.retry_after_max) && c.retry_after_max >= c.retry_after, "retry_after_max"},
       {is_within(c.gap_holdoff), "gap_holdoff"},
       {is_within(c.answer_period), "answer_period"},
+      {is_within(c.answer_period_max) && c.answer_period_max >= c.answer_period, "answer_period_max"},
+      {is_within(c.silence_after), "silence_after"},
       {is_within(c.manifest_period), "manifest_period"},
       {is_within(c.watchdog_after), "watchdog_after"},
       {is_off_or_within(c.expire_after), "expire_after"},
@@ -255,12 +257,19 @@ void SenderBase::begin_session(TimePoint now) {
 }
 
 void SenderBase::restart_sending(TimePoint now) {
-  is_answered_ = false;
-  free_slots_.reset();
+  ask(now);
   flights_.fill(Flight{});
-  next_manifest_ = now;
   reading_sent_at_.reset();
   progress_at_ = now;
+}
+
+// No reading goes before the receiver has answered a manifest.
+void SenderBase::ask(TimePoint now) {
+  is_answered_ = false;
+  free_slots_.reset();
+  unanswered_since_.reset();
+  next_manifest_ = now;
+  answer_pause_ = config_.answer_period;
 }
 
 void SenderBase::end_session(TimePoint) {
@@ -280,6 +289,7 @@ bool SenderBase::handle_progress(TimePoint now, std::uint32_t last_in_order) {
     }
     return false;
   }
+  unanswered_since_.reset();
   if (!is_answered_) {
     is_answered_ = true;
     receiver_last_ = last_in_order;
@@ -337,6 +347,10 @@ void SenderBase::handle_timeout(TimePoint now) {
   if (store_retry_at_ <= now) {
     store_retry_at_ = kNever;
   }
+  if (silence_due() <= now) {
+    ++metrics_.silences;
+    ask(now);
+  }
   if (watchdog_due() <= now) {
     ++metrics_.watchdog_restarts;
     add_event(now, Kind::kWatchdogRestart, static_cast<std::uint32_t>(size_));
@@ -348,9 +362,16 @@ TimePoint SenderBase::watchdog_due() const {
   return is_in_session_ && size_ > 0 ? add_saturating(progress_at_, config_.watchdog_after) : kNever;
 }
 
+TimePoint SenderBase::silence_due() const {
+  return is_in_session_ && is_answered_ && unanswered_since_
+             ? add_saturating(*unanswered_since_, config_.silence_after)
+             : kNever;
+}
+
 TimePoint SenderBase::poll_timeout() const {
-  return earliest(earliest(earliest(manifest_due(), next_turn().due), earliest(watchdog_due(), expiry_due())),
-                  store_retry_at_);
+  const TimePoint sending = earliest(manifest_due(), next_turn().due);
+  const TimePoint watching = earliest(watchdog_due(), silence_due());
+  return earliest(earliest(sending, watching), earliest(expiry_due(), store_retry_at_));
 }
 
 // ---- what goes next
@@ -452,6 +473,9 @@ Reading SenderBase::take_reading(TimePoint now, std::uint32_t sequence) {
     sent_end_ = sequence + 1;
   }
   reading_sent_at_ = now;
+  if (!unanswered_since_) {
+    unanswered_since_ = now;
+  }
   return Reading{slot.entry};
 }
 
@@ -459,7 +483,8 @@ std::optional<SenderMessage> SenderBase::poll_transmit(TimePoint now) {
   handle_timeout(now);
   if (manifest_due() <= now) {
     manifest_sent_at_ = now;
-    next_manifest_ = add_saturating(now, is_answered_ ? config_.manifest_period : config_.answer_period);
+    next_manifest_ = add_saturating(now, is_answered_ ? config_.manifest_period : answer_pause_);
+    answer_pause_ = std::min(answer_pause_ * 2, config_.answer_period_max);
     ++metrics_.manifests;
     return make_manifest();
   }

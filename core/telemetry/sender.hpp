@@ -30,9 +30,11 @@
 // The owner polls other machines first where their messages are more urgent; nothing here pushes.
 //
 // Persistence (persist = true): poll_store() asks for one thing at a time and handle_stored() answers it. A
-// reading is sent only when it is stored, because otherwise a restart could give its sequence to another one.
-// After a restart the owner calls restore() with what it kept: all appended entries that were not forgotten,
-// and the sequence after the last one ever appended. Without persistence each start needs a new epoch.
+// reading is sent only when it is stored, because otherwise a restart could give its sequence to another one;
+// and the receiver is told that readings were dropped or have expired only when the store has forgotten them,
+// because otherwise a restart could bring them back after the receiver gave them up. After a restart the
+// owner calls restore() with what it kept: all appended entries that were not forgotten, and the sequence
+// after the last one ever appended. Without persistence each start needs a new epoch.
 //
 // Limits: Capacity readings, window <= kWindowMax, one message a poll, kEventCapacity events of which the
 // oldest are dropped and counted. Cost of add(): one copy of the payload and a comparison with the previous
@@ -77,6 +79,8 @@ struct SenderConfig {
   Duration retry_after_max = std::chrono::seconds{4};
   Duration gap_holdoff = std::chrono::milliseconds{50};
   Duration answer_period = std::chrono::milliseconds{200};
+  Duration answer_period_max = std::chrono::seconds{1};
+  Duration silence_after = std::chrono::seconds{1};
   Duration manifest_period = std::chrono::seconds{60};
   Duration watchdog_after = std::chrono::seconds{60};
   Duration expire_after = std::chrono::minutes{5};  // zero: never, for energy counters
@@ -122,6 +126,7 @@ struct SenderMetrics {
   std::uint64_t probes = 0;           // sent while the receiver had no room
   std::uint64_t refused = 0;          // messages of the receiver that cannot be meant for this numbering
   std::uint64_t ignored = 0;          // messages outside of a session
+  std::uint64_t silences = 0;         // times the manifest was asked again
   std::uint64_t overflow_events = 0;  // spells in which the queue was full and lost readings
   std::uint64_t watchdog_restarts = 0;
   std::uint64_t store_failures = 0;
@@ -218,6 +223,7 @@ class SenderBase {
   void pop_first();
   void expire(TimePoint now);
   void restart_sending(TimePoint now);
+  void ask(TimePoint now);
   bool handle_progress(TimePoint now, std::uint32_t last_in_order);
   Flight& flight(std::uint32_t sequence);
   const Flight* find_flight(std::uint32_t sequence) const;
@@ -233,6 +239,7 @@ class SenderBase {
   };
   Turn next_turn() const;
   TimePoint watchdog_due() const;
+  TimePoint silence_due() const;
   TimePoint expiry_due() const;
   Manifest make_manifest() const;
   Reading take_reading(TimePoint now, std::uint32_t sequence);
@@ -258,7 +265,9 @@ class SenderBase {
   std::uint32_t burst_end_ = 0;  // readings before this one waited when the session began
   TimePoint next_manifest_ = kNever;
   TimePoint manifest_sent_at_{};
+  Duration answer_pause_{};
   std::optional<TimePoint> reading_sent_at_;
+  std::optional<TimePoint> unanswered_since_;  // the first reading sent after the receiver was last heard
   TimePoint progress_at_{};
   std::array<Flight, kWindowMax> flights_{};
 

@@ -37,6 +37,7 @@ struct Bench {
   std::optional<ReceiverMessage> answered;
   std::optional<Delivery> delivered;
   bool was_rewound = false;
+  std::optional<std::uint32_t> epoch;
 };
 
 Manifest read_manifest(Bench& bench, ByteReader& reader) {
@@ -152,6 +153,11 @@ void give_receiver(Bench& bench, ByteReader& reader, std::uint8_t operation) {
 
 void drain(Bench& bench) {
   int polls = 0;
+  // Only the newest epoch is known; a sender that goes back to an older one breaks its own rule.
+  if (bench.epoch != bench.receiver.epoch()) {
+    bench.epoch = bench.receiver.epoch();
+    bench.delivered.reset();
+  }
   while (const auto message = bench.sender.poll_transmit(bench.now)) {
     require(++polls < kPollsMax);
     bench.said = message;

@@ -101,6 +101,11 @@ class World {
 
   void disturb() {
     if (session_ != 0 && rng_.chance(trouble_.disconnect_ppm)) {
+      if (rng_.chance(300'000)) {
+        // The receiver pauses and begins anew, and the sender knows nothing of it.
+        receiver_->begin_session(now_);
+        return;
+      }
       // One end may notice later than the other.
       (rng_.chance(500'000) ? sender_session_ : receiver_session_) = 0;
       session_ = 0;

@@ -78,7 +78,7 @@ class Receiver {
   void handle_written(TimePoint now, bool is_durable);
   void handle_stored(TimePoint now, bool is_durable);
   void handle_verified(TimePoint now, bool is_right);
-  void handle_timeout(TimePoint now);
+  void handle_timeout(TimePoint) {}
 
   std::optional<ReceiverMessage> poll_transmit(TimePoint now);
   std::optional<Segment> poll_write();
@@ -109,12 +109,12 @@ class Receiver {
 
   Ring<Segment, kWriteQueue> writes_;
   bool is_writing_ = false;
+  std::uint32_t written_offset_ = 0;
   std::uint32_t stored_next_ = 0;
   bool is_progress_due_ = false;
   bool is_storing_ = false;
   std::uint32_t storing_next_ = 0;
   bool is_verifying_ = false;
-  bool is_late_answer_ = false;
 
   std::uint8_t unanswered_ = 0;
   TimePoint accept_due_ = kNever;

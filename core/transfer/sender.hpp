@@ -80,7 +80,7 @@ class Sender {
  private:
   struct Flight {
     bool is_stored = false;
-    std::uint8_t tries = 0;
+    bool is_sent = false;
     TimePoint due{};
   };
   Flight& flight(std::uint32_t offset) { return flights_[(offset / blob_->segment_size) % flights_.size()]; }
