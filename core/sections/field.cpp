@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <system_error>
 
 namespace amphora::sections {
 
