@@ -488,11 +488,6 @@ void LinkWorld::deliver(TimePoint at) {
     for (std::uint8_t i = 0; i < kTransmittersMax; ++i) {
       transmitter = boxes_[i].address == delivery->peer ? i : transmitter;
     }
-    if (box.fails_writes || consumers_[transmitter].waiting.is_full()) {
-      box.receiver->handle_delivery_failed(at, delivery->peer);
-      consumers_[transmitter].waiting.clear();
-      continue;
-    }
     DeliveredReading reading;
     reading.epoch = delivery->delivery.epoch;
     reading.sequence = delivery->delivery.entry.sequence;
@@ -514,11 +509,17 @@ ByteSpan LinkWorld::encode_position(const DeliveredReading& reading, std::array<
   return out;
 }
 
-// All that waits goes into one transaction, together with the position of the last.
-void LinkWorld::begin_transaction(std::uint8_t transmitter, TimePoint) {
+// All that waits goes into one transaction, together with the position of the last. A failure is told only
+// while none is under way, because everything handed out is handed out again then.
+void LinkWorld::begin_transaction(std::uint8_t transmitter, TimePoint at) {
   Box& box = boxes_[kReceiverBox];
   Consumer& consumer = consumers_[transmitter];
   if (!consumer.in_transaction.is_empty() || consumer.waiting.is_empty()) {
+    return;
+  }
+  if (box.fails_writes) {
+    box.receiver->handle_delivery_failed(at, boxes_[transmitter].address);
+    consumer.waiting.clear();
     return;
   }
   std::array<std::uint8_t, 8> bytes{};
