@@ -45,7 +45,7 @@ GENERATED = {"generated/build_info_values.hpp"}
 # <chrono> that is durations and time points; a call of a clock is caught by check_core_symbols.py.
 CORE_SYSTEM_HEADERS = set(
     "algorithm array bit charconv chrono climits compare concepts cstddef cstdint cstring initializer_list iterator limits "
-    "numeric optional ranges ratio span string_view tuple type_traits utility variant version".split())
+    "numeric optional memory ranges ratio span string_view tuple type_traits utility variant version".split())
 
 SOURCE_FOLDERS = ["core", *HOST_MAY_INCLUDE]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -113,11 +113,16 @@ bool Connection<SessionSide>::handle_heartbeat(TimePoint now, const Message& mes
 }
 
 // A frame that cannot be opened may be of a session that only the peer still has: a joiner asks for a new
-// one. request() is rate limited, so forged frames cost one Hello a second.
+// one, a granter invites it to. Both are rate limited, so forged frames cost one small frame a second.
 template <typename SessionSide>
 void Connection<SessionSide>::handle_rejection(TimePoint now, Rejection reason) {
-  if (reason == Rejection::kOtherSession || reason == Rejection::kAltered) {
-    request_session(now);
+  if (reason != Rejection::kOtherSession && reason != Rejection::kAltered) {
+    return;
+  }
+  if constexpr (std::is_same_v<SessionSide, state::SessionGranter>) {
+    session_.invite(now);
+  } else {
+    session_.request(now);
   }
 }
 

@@ -26,7 +26,7 @@ struct TypeName {
   Type type;
   std::string_view name;
 };
-constexpr std::array kTypeNames{
+constexpr auto kTypeNames = std::array{
     TypeName{Type::kProbe, "probe"},
     TypeName{Type::kProbeAck, "probe_ack"},
     TypeName{Type::kHello, "session_hello"},
@@ -121,7 +121,7 @@ void write(ByteWriter& writer, const state::Beacon& message) {
     writer.u32(message.versions[i]);
   }
   writer.u8(message.status);
-  writer.u16(0);
+  writer.u16(message.wants_answer ? 1 : 0);
   for (std::size_t i = 0; i < message.count; ++i) {
     write_stamp(writer, message.stamps[i]);
   }
@@ -340,7 +340,7 @@ Decoded read_beacon(ByteReader reader) {
     message.versions[i] = reader.u32();
   }
   message.status = reader.u8();
-  (void)reader.u16();
+  message.wants_answer = (reader.u16() & 1U) != 0;
   for (std::size_t i = 0; i < message.count; ++i) {
     message.stamps[i] = read_stamp(reader);
   }
@@ -494,7 +494,7 @@ struct Reader {
   Type type;
   Decoded (*read)(ByteReader);
 };
-constexpr std::array kReaders{
+constexpr auto kReaders = std::array{
     Reader{Type::kProbe, read_probe},
     Reader{Type::kProbeAck, read_probe_ack},
     Reader{Type::kHello, read_hello},

@@ -58,8 +58,12 @@ telemetry::Reading sample_reading(std::size_t size, std::uint64_t seed) {
 }
 
 state::Beacon sample_beacon(std::uint8_t count) {
-  state::Beacon beacon{
-      .count = count, .versions = {}, .stamps = {}, .digest = 0x0102030405060708, .status = 3};
+  state::Beacon beacon{.count = count,
+                       .versions = {},
+                       .stamps = {},
+                       .digest = 0x0102030405060708,
+                       .status = 3,
+                       .wants_answer = (count % 2) == 0};
   for (std::size_t i = 0; i < count; ++i) {
     beacon.versions[i] = static_cast<std::uint32_t>(100 + i);
     beacon.stamps[i] = {1'000'000 + i, static_cast<std::uint16_t>(i)};

@@ -280,6 +280,9 @@ void Exchange::handle_beacon(TimePoint now, const Beacon& beacon) {
       exchange_all(now);
     }
   }
+  if (beacon.wants_answer && is_synchronised()) {
+    schedule_beacon(now);
+  }
 }
 
 void Exchange::handle_request(TimePoint now, const Request& request) {
@@ -536,6 +539,7 @@ Beacon Exchange::make_beacon() const {
   }
   beacon.digest = replica_.digest();
   beacon.status = status_;
+  beacon.wants_answer = !is_synchronised();
   return beacon;
 }
 

@@ -7,6 +7,7 @@
 //
 //   Beacon       what is durable here: versions, stamps, a digest, status flags. Every kBeaconPeriod; at once
 //                after any durable change; quickly repeated at the start of a session until both are equal.
+//                While its sender does not know them to be equal it asks for the other's beacon in return.
 //   SectionData  a record. Sent at once when it became durable here and the peer is not known to have it
 //                (push), or because the peer asked. Repeated with back-off until acknowledged.
 //   SectionAck   what of the section is durable here, after the data was merged and stored, or why not.
@@ -45,7 +46,8 @@ struct Beacon {
   std::array<std::uint32_t, kSectionCountMax> versions{};
   std::array<Stamp, kSectionCountMax> stamps{};
   std::uint64_t digest = 0;
-  std::uint8_t status = 0;  // runtime flags of the sender; taken as they come, never compared or stored
+  std::uint8_t status = 0;    // runtime flags of the sender; taken as they come, never compared or stored
+  bool wants_answer = false;  // the sender does not know both to be equal; who does know answers with its own
   friend constexpr bool operator==(const Beacon&, const Beacon&) = default;
 };
 struct Request {

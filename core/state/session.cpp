@@ -89,11 +89,21 @@ void SessionGranter::end_session(TimePoint now) {
   }
 }
 
+void SessionGranter::invite(TimePoint now) {
+  if (invited_at_ && now < add_saturating(*invited_at_, kRequestSpacing)) {
+    ++statistics_.limited;
+    return;
+  }
+  invited_at_ = now;
+  is_invitation_due_ = true;
+}
+
 void SessionGranter::reset(TimePoint now) {
   end_session(now);
   pending_ = {};
   pending_count_ = 0;
   is_grant_due_ = false;
+  is_invitation_due_ = false;
 }
 
 std::optional<SessionMessage> SessionGranter::poll_transmit(TimePoint now, const HybridClock& clock) {
@@ -107,6 +117,10 @@ std::optional<SessionMessage> SessionGranter::poll_transmit(TimePoint now, const
       return Challenge{pending_[i].joiner_nonce, pending_[i].granter_nonce};
     }
   }
+  if (is_invitation_due_) {
+    is_invitation_due_ = false;
+    return Challenge{};
+  }
   return std::nullopt;
 }
 
@@ -114,7 +128,7 @@ void SessionGranter::add_to(Digest& digest) const {
   Rng next = rng_;
   digest.add_number(static_cast<std::int64_t>(next.next()));
   add_session(digest, session_);
-  digest.add_number(is_grant_due_ ? 1 : 0);
+  digest.add_number((is_grant_due_ ? 1 : 0) | (is_invitation_due_ ? 2 : 0));
   for (std::size_t i = 0; i < pending_count_; ++i) {
     digest.add_number(static_cast<std::int64_t>(pending_[i].joiner_nonce));
     digest.add_number(static_cast<std::int64_t>(pending_[i].granter_nonce));
@@ -162,6 +176,10 @@ void SessionJoiner::handle_message(TimePoint now, HybridClock& clock, const Sess
 }
 
 void SessionJoiner::handle_challenge(TimePoint now, const Challenge& challenge) {
+  if (challenge == Challenge{}) {
+    request(now);
+    return;
+  }
   if (!is_handshaking() || challenge.joiner_nonce != joiner_nonce_ || challenge.granter_nonce == 0) {
     ++statistics_.stale;
     return;
@@ -222,7 +240,7 @@ std::optional<SessionMessage> SessionJoiner::poll_transmit(TimePoint now, const 
   }
   Duration pause = kHandshakeRetryMin;
   for (unsigned i = 0; i < tries_ && pause < kHandshakeRetryMax; ++i) {
-    pause += pause / 2;
+    pause += pause / 4;
   }
   pause = std::min(pause, kHandshakeRetryMax);
   pause += Duration{rng_.between(0, pause.count() / 4)};

@@ -18,6 +18,10 @@
 // content (but for the clock, which is read when the answer is sent). A message that matches no handshake of
 // this life is counted and dropped.
 //
+// A granter that has restarted has no session, and the joiner does not know. When it hears frames of a
+// session it does not have, the owner calls invite(): a Challenge{0, 0}, which says "begin anew" and nothing
+// else.
+//
 // The joiner repeats: Hello and Confirm first after kHandshakeRetryMin, then with growing, jittered pauses up
 // to kHandshakeRetryMax. After kConfirmTries without a Grant it starts over with a new nonce. It never gives
 // up by itself; reset() ends it. The granter only answers.
@@ -71,13 +75,13 @@ using SessionMessage = std::variant<Hello, Challenge, Confirm, Grant>;
 
 inline constexpr Duration kHandshakeRetryMin = std::chrono::milliseconds{30};
 inline constexpr Duration kHandshakeRetryMax = std::chrono::seconds{2};
-inline constexpr unsigned kConfirmTries = 6;
-// Handshakes asked for with request() begin at least this far apart.
+inline constexpr unsigned kConfirmTries = 8;
+// Handshakes asked for with request() begin at least this far apart, and so are invitations.
 inline constexpr Duration kRequestSpacing = std::chrono::milliseconds{250};
 // Handshakes the granter has answered and waits for the Confirm of; the oldest gives way. More than one, so
 // that a delayed Hello does not disturb the handshake that is going on.
 inline constexpr std::size_t kPendingHandshakesMax = 4;
-inline constexpr std::size_t kSessionEventCapacity = 8;
+inline constexpr std::size_t kSessionEventCapacity = 4;
 
 struct Session {
   SessionId id = 0;  // never 0
@@ -101,7 +105,7 @@ struct SessionStatistics {
   std::uint64_t restarts = 0;    // of the joiner: kConfirmTries without a Grant
   std::uint64_t stale = 0;       // messages that match no handshake going on
   std::uint64_t unexpected = 0;  // messages only the other role sends
-  std::uint64_t limited = 0;     // requests that had to wait for kRequestSpacing
+  std::uint64_t limited = 0;     // requests that had to wait, invitations left out: kRequestSpacing
 };
 
 // The side that answers.
@@ -112,6 +116,8 @@ class SessionGranter {
 
   void handle_message(TimePoint now, HybridClock& clock, const SessionMessage& message);
   void handle_timeout(TimePoint) {}
+  // Asks the joiner for a new handshake: it talks in a session that does not exist here.
+  void invite(TimePoint now);
   // The peer is gone for good (unpaired): ends the session and forgets handshakes. Not for a mere loss of
   // contact, after which the same session simply goes on.
   void reset(TimePoint now);
@@ -137,6 +143,8 @@ class SessionGranter {
   Rng rng_;
   std::optional<Session> session_;
   bool is_grant_due_ = false;
+  bool is_invitation_due_ = false;
+  std::optional<TimePoint> invited_at_{};
   std::array<Pending, kPendingHandshakesMax> pending_{};  // oldest first
   std::size_t pending_count_ = 0;
   Ring<SessionEvent, kSessionEventCapacity> events_;

@@ -7,8 +7,8 @@
 // caused it.
 //
 // One frame is in flight at a time: each accepted send() is answered by exactly one on_sent, later. Each
-// set_channel() is answered by exactly one on_channel. A frame in flight is finished before the channel
-// changes.
+// set_channel() is answered by exactly one on_channel. Each answer comes within 250 ms of its turn. A frame
+// in flight is finished before the channel changes.
 //
 // What "acked" means: the radio of the addressed node answered. Whether its program took the frame is not
 // said. Broadcast is never acknowledged; it counts as acked when it has left. Some drivers lie about acks:

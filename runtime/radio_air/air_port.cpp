@@ -21,7 +21,8 @@ namespace {
 constexpr std::size_t kReadBatchMax = 64;
 constexpr Duration kHelloPeriod = std::chrono::seconds{1};
 constexpr Duration kSilenceMax = std::chrono::seconds{3};  // the air process has gone
-constexpr Duration kAnswerMax = std::chrono::seconds{1};   // to a frame or a channel change
+// To a frame or a channel change. Six tries on a free channel take 20 ms.
+constexpr Duration kAnswerMax = std::chrono::milliseconds{250};
 constexpr std::string_view kStartAdvice = "start it: amphora emulate air --listen ";
 
 std::uint64_t random_instance() {

@@ -9,7 +9,7 @@
 
 namespace amphora::runtime {
 
-inline constexpr std::array<const char*, 2> kSchemaSteps = {
+inline constexpr std::array<const char*, 3> kSchemaSteps = {
     // 1: settings, users, counters, events, readings that wait for the broker.
     R"sql(
 CREATE TABLE sections(name TEXT PRIMARY KEY, content TEXT NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
@@ -31,6 +31,15 @@ CREATE TABLE tier2(at INTEGER PRIMARY KEY, count INTEGER NOT NULL,
 CREATE TABLE days(date TEXT PRIMARY KEY, energy_in REAL, energy_out REAL, soc_min REAL, soc_max REAL,
   cell_delta_max REAL) WITHOUT ROWID;
 CREATE TABLE marks(name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
+)sql",
+    // 3: the radio link: what a receiver was given, and what waits at a transmitter. `id` is the order of
+    // arrival; sequences wrap and epochs have no order.
+    R"sql(
+CREATE TABLE link_readings(id INTEGER PRIMARY KEY, peer INTEGER NOT NULL, epoch INTEGER NOT NULL,
+  sequence INTEGER NOT NULL, time_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, format INTEGER NOT NULL,
+  payload TEXT NOT NULL, UNIQUE(peer,epoch,sequence));
+CREATE TABLE link_queue(id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL,
+  time_ms INTEGER NOT NULL, format INTEGER NOT NULL, payload TEXT NOT NULL);
 )sql",
 };
 

@@ -31,16 +31,32 @@ struct RemovedReading {
 };
 using Append = std::variant<EventRecord, HistorySample, StoredReading, RemovedReading>;
 
+struct ForgottenQueue {
+  std::uint32_t epoch = 0;
+  std::uint32_t up_to = 0;
+};
+using QueueChange = std::variant<LinkQueueEntry, ForgottenQueue>;
+
 // What waits to be written. Newest values by name, and the rest in order.
 struct Batch {
-  std::map<std::string, std::string> sections;
-  std::map<std::string, std::optional<UserRecord>> users;  // empty: removed
+  std::map<std::string, std::optional<std::string>> sections;  // empty: removed
+  std::map<std::string, std::optional<UserRecord>> users;      // empty: removed
   std::map<std::string, std::int64_t> counters;
   std::deque<Append> appends;
+  // In order of arrival, none twice. Their number is bounded by what the link has in flight.
+  std::vector<LinkReading> link_readings;
+  std::vector<QueueChange> queue_changes;
   std::vector<Store::Done> dones;
 
   bool is_empty() const {
-    return sections.empty() && users.empty() && counters.empty() && appends.empty() && dones.empty();
+    return sections.empty() && users.empty() && counters.empty() && appends.empty() &&
+           link_readings.empty() && queue_changes.empty() && dones.empty();
+  }
+  void add(LinkReading reading) {
+    const auto is_same = [&reading](const LinkReading& other) { return other.is_same(reading); };
+    if (std::none_of(link_readings.begin(), link_readings.end(), is_same)) {
+      link_readings.push_back(std::move(reading));
+    }
   }
 };
 
@@ -301,6 +317,12 @@ class Store::State {
     pending_.sections.merge(batch.sections);
     pending_.users.merge(batch.users);
     pending_.counters.merge(batch.counters);
+    std::swap(pending_.link_readings, batch.link_readings);
+    for (LinkReading& newer : batch.link_readings) {
+      pending_.add(std::move(newer));
+    }
+    pending_.queue_changes.insert(pending_.queue_changes.begin(), batch.queue_changes.begin(),
+                                  batch.queue_changes.end());
     pending_.appends.insert(pending_.appends.begin(), std::make_move_iterator(batch.appends.begin()),
                             std::make_move_iterator(batch.appends.end()));
     while (pending_.appends.size() > options_.append_capacity) {
@@ -316,8 +338,8 @@ class Store::State {
         !database_.execute("BEGIN IMMEDIATE")) {
       return false;
     }
-    if (write_newest(batch) && write_appends(batch) && write_history() && prune_if_due() &&
-        database_.execute("COMMIT")) {
+    if (write_newest(batch) && write_appends(batch) && write_link(batch) && write_history() &&
+        prune_if_due() && database_.execute("COMMIT")) {
       return true;
     }
     if (database_.is_in_transaction()) {
@@ -328,7 +350,7 @@ class Store::State {
 
   bool write_newest(const Batch& batch) {
     for (const auto& [name, content] : batch.sections) {
-      if (!write_section(database_, name, content)) {
+      if (!(content ? write_section(database_, name, *content) : delete_section(database_, name))) {
         return false;
       }
     }
@@ -359,6 +381,23 @@ class Store::State {
         add_to_tiers(*sample);
       }
       if (!is_good) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  bool write_link(const Batch& batch) {
+    for (const LinkReading& reading : batch.link_readings) {
+      if (!write_link_reading(database_, reading)) {
+        return false;
+      }
+    }
+    for (const QueueChange& change : batch.queue_changes) {
+      const auto* entry = std::get_if<LinkQueueEntry>(&change);
+      const auto* forgotten = std::get_if<ForgottenQueue>(&change);
+      if (!(entry != nullptr ? runtime::append_link_queue(database_, *entry)
+                             : runtime::forget_link_queue(database_, forgotten->epoch, forgotten->up_to))) {
         return false;
       }
     }
@@ -450,6 +489,12 @@ void Store::put_section(const std::string& name, std::string content, Done done)
     batch.dones.push_back(std::move(done));
   });
 }
+void Store::remove_section(const std::string& name, Done done) {
+  state_->change(Duration::zero(), [&](Batch& batch) {
+    batch.sections[name] = std::nullopt;
+    batch.dones.push_back(std::move(done));
+  });
+}
 void Store::put_user(UserRecord user, Done done) {
   state_->change(Duration::zero(), [&](Batch& batch) {
     const std::string name = user.name;
@@ -491,6 +536,34 @@ void Store::remove_reading(std::uint64_t sequence) {
       }
     }
     batch.appends.emplace_back(RemovedReading{sequence});
+  });
+}
+
+void Store::put_link_reading(LinkReading reading, Done done) {
+  state_->change(state_->options_.link_batch_after, [&](Batch& batch) {
+    batch.add(std::move(reading));
+    batch.dones.push_back(std::move(done));
+  });
+}
+// An append that failed waits here and is written with the next try; the queue that asks again after the
+// error may not get it twice, so the newest word on a sequence counts.
+void Store::append_link_queue(LinkQueueEntry entry, Done done) {
+  state_->change(state_->options_.link_batch_after, [&](Batch& batch) {
+    std::erase_if(batch.queue_changes, [&entry](const QueueChange& change) {
+      const auto* waiting = std::get_if<LinkQueueEntry>(&change);
+      return waiting != nullptr && waiting->epoch == entry.epoch && waiting->sequence == entry.sequence;
+    });
+    const auto sequence = std::int64_t{entry.sequence} + 1;
+    batch.counters[std::string{kLinkQueueNextCounter}] = sequence & 0xFFFF'FFFF;
+    batch.counters[std::string{kLinkQueueEpochCounter}] = entry.epoch;
+    batch.queue_changes.emplace_back(std::move(entry));
+    batch.dones.push_back(std::move(done));
+  });
+}
+void Store::forget_link_queue(std::uint32_t epoch, std::uint32_t up_to, Done done) {
+  state_->change(state_->options_.link_batch_after, [&](Batch& batch) {
+    batch.queue_changes.emplace_back(ForgottenQueue{epoch, up_to});
+    batch.dones.push_back(std::move(done));
   });
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the box remembers: settings, users, events, counters, readings for MQTT, and the battery's history.
+// What the box remembers: settings, users, events, counters, readings for MQTT, the battery's history, and
+// what the radio link must not lose (link_records.hpp).
 //
 // One SQLite file (WAL) and one thread that owns it. Writes are taken into memory under a short lock and are
 // written in batches, so a slow or full disk never delays anybody. What has only a newest value (sections,
@@ -18,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.hpp"
@@ -25,6 +27,7 @@
 #include "runtime/history/history.hpp"
 #include "runtime/loop/sys_error.hpp"
 #include "runtime/mqtt/mqtt_client.hpp"
+#include "runtime/store_sqlite/link_records.hpp"
 
 namespace amphora::runtime {
 
@@ -71,11 +74,18 @@ struct StoreOptions {
   std::size_t query_capacity = 64;
   std::int64_t events_max = 20'000;
   std::int64_t readings_max = 8640;
+  std::int64_t link_readings_max = 100'000;
   Duration batch_after = std::chrono::seconds{2};  // how long a write may wait for company
   Duration sample_batch_after = std::chrono::minutes{1};
+  // A reading of the radio link is acknowledged only when it is on the disk, so it may not wait long.
+  Duration link_batch_after = std::chrono::milliseconds{20};
   Duration retry_after = std::chrono::seconds{5};
   std::int64_t size_max_bytes = 0;  // 0: no limit of its own
 };
+
+// Counters that say where the queue of a transmitter goes on.
+inline constexpr std::string_view kLinkQueueEpochCounter = "link_queue_epoch";
+inline constexpr std::string_view kLinkQueueNextCounter = "link_queue_next";
 
 struct StoreStatus {
   bool is_ok = true;
@@ -96,6 +106,8 @@ struct StoredState {
   std::vector<StoredReading> readings;      // oldest first
   std::uint64_t last_reading_sequence = 0;  // also of those delivered since
   std::int64_t boot_count = 0;              // this run included
+  std::vector<LinkPosition> link_positions;
+  std::vector<LinkQueueEntry> link_queue;  // oldest first
 };
 
 class Store final : public ReadingStore {
@@ -114,6 +126,7 @@ class Store final : public ReadingStore {
   // Any thread, none waits. `done` (may be empty) tells when the content is on the disk; it is called with
   // the error of the first failed try and the content is still kept and tried again.
   void put_section(const std::string& name, std::string content, Done done = {});
+  void remove_section(const std::string& name, Done done = {});
   void put_user(UserRecord user, Done done = {});
   void remove_user(const std::string& name);
   void put_counter(const std::string& name, std::int64_t value);
@@ -122,6 +135,13 @@ class Store final : public ReadingStore {
   void add_sample(const HistorySample& sample);
   void append_reading(const StoredReading& reading) override;
   void remove_reading(std::uint64_t sequence) override;
+
+  // A reading of the radio link. Putting one again that waits or is there already changes nothing, so that it
+  // may be tried again after a failure.
+  void put_link_reading(LinkReading reading, Done done);
+  // The queue of a transmitter: one append or forget at a time, the next after `done`.
+  void append_link_queue(LinkQueueEntry entry, Done done);
+  void forget_link_queue(std::uint32_t epoch, std::uint32_t up_to, Done done);
 
   // Answers on the store's thread; false when too many questions wait. What still waits when the store closes
   // is not answered.

@@ -116,6 +116,8 @@ bool load_stored_state(Database& database, StoredState& state) {
       state.readings.push_back({static_cast<std::uint64_t>(query.integer(0)), query.text(1), query.text(2)});
     }
   }
+  state.link_positions = read_link_positions(database);
+  state.link_queue = read_link_queue(database);
   return !database.has_error();
 }
 
@@ -130,6 +132,9 @@ bool write_section(Database& database, const std::string& name, const std::strin
       .bind(2, content)
       .bind(3, section_checksum(name, content))
       .run();
+}
+bool delete_section(Database& database, const std::string& name) {
+  return database.query("DELETE FROM sections WHERE name=?1").bind(1, name).run();
 }
 bool write_user(Database& database, const UserRecord& user) {
   return database.query("INSERT OR REPLACE INTO users VALUES(?1,?2,?3)")
@@ -269,7 +274,8 @@ bool prune(Database& database, std::int64_t now_ms, const StoreOptions& options)
              .run() &&
          database.query("DELETE FROM readings WHERE sequence<=(SELECT max(sequence) FROM readings)-?1")
              .bind(1, options.readings_max)
-             .run();
+             .run() &&
+         prune_link_readings(database, options.link_readings_max);
 }
 
 std::int64_t count_history_rows(Database& database) {

@@ -21,6 +21,7 @@ std::int64_t last_event_id(Database& database);
 // Over name and content, so that a section cannot be taken for another.
 std::int64_t section_checksum(const std::string& name, const std::string& content);
 bool write_section(Database& database, const std::string& name, const std::string& content);
+bool delete_section(Database& database, const std::string& name);
 bool write_user(Database& database, const UserRecord& user);
 bool delete_user(Database& database, const std::string& name);
 bool write_counter(Database& database, const std::string& name, std::int64_t value);

@@ -24,15 +24,20 @@ constexpr double kPartsPerMillion = 1e6;
 
 constexpr const char* kUsage =
     "usage: sim list\n"
-    "       sim SCENARIO [--seed N] [--seeds K] [--hours H] [--loss P] [--json] [--trace]\n"
-    "       sim swarm [--seeds N] [--from S] [--json] [--trace]\n"
-    "       sim replay --seed N [--faults MASK] [--until-ms T] [--trace]\n"
+    "       sim SCENARIO [--seed N] [--seeds K] [--hours H] [--loss P] [--event E] [--last-channel C]\n"
+    "                    [--json] [--trace]\n"
+    "       sim swarm [--seeds N] [--from S] [--world W] [--json] [--trace]\n"
+    "       sim replay --seed N [--world W] [--faults MASK] [--until-ms T] [--trace]\n"
     "\n"
     "  --seed N     the (first) seed; the same seed gives the same run, to the byte\n"
     "  --seeds K    run seeds N to N+K-1 and merge their figures\n"
     "  --from S     the first seed of a swarm\n"
     "  --hours H    virtual hours, for example 0.5\n"
-    "  --loss P     share of serial replies and CAN frames lost, 0 to 1\n"
+    "  --loss P     share of serial replies and CAN frames lost, 0 to 1; on the air of each frame,\n"
+    "               that is of each try of the radio and of each of its acknowledgements\n"
+    "  --event E    of link-recovery: reboot, channel or hang\n"
+    "  --last-channel C  of link-discovery: what the transmitter remembers, right or unknown\n"
+    "  --world W    gateway or link; as each seed says when left out\n"
     "  --json       one JSON object on stdout\n"
     "  --trace      the last events on stderr\n"
     "  --faults M   which of the plan's random faults stay, as a number (0x5: the first and the third)\n"
@@ -47,6 +52,8 @@ struct Arguments {
   std::optional<std::uint64_t> until_ms;
   std::optional<double> hours;
   std::optional<double> loss;
+  std::optional<WorldKind> world;
+  LinkScenarioOptions link;
   bool json = false;
   bool trace = false;
   bool help = false;
@@ -111,6 +118,35 @@ bool take_flag(Arguments& parsed, std::string_view argument) {
   return true;
 }
 
+// Options whose value is a word. 0, or the exit code after a complaint.
+int take_word(Arguments& parsed, std::string_view option, std::string_view value) {
+  if (option == "--event") {
+    if (value != "reboot" && value != "channel" && value != "hang") {
+      return complain(option, "must be reboot, channel or hang");
+    }
+    parsed.link.event = value == "reboot"    ? RecoveryEvent::kReboot
+                        : value == "channel" ? RecoveryEvent::kChannel
+                                             : RecoveryEvent::kHang;
+    return 0;
+  }
+  if (option == "--last-channel") {
+    if (value != "right" && value != "unknown") {
+      return complain(option, "must be right or unknown");
+    }
+    parsed.link.is_last_channel_right = value == "right";
+    return 0;
+  }
+  if (value != "gateway" && value != "link") {
+    return complain(option, "must be gateway or link");
+  }
+  parsed.world = value == "gateway" ? WorldKind::kGateway : WorldKind::kLink;
+  return 0;
+}
+
+bool is_word_option(std::string_view option) {
+  return option == "--event" || option == "--last-channel" || option == "--world";
+}
+
 // 0, or the exit code after a complaint.
 int parse(std::span<const std::string_view> arguments, Arguments& parsed) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -126,14 +162,19 @@ int parse(std::span<const std::string_view> arguments, Arguments& parsed) {
       continue;
     }
     std::optional<std::uint64_t>* whole = whole_target(parsed, argument);
-    if (whole == nullptr && argument != "--hours" && argument != "--loss") {
+    if (whole == nullptr && argument != "--hours" && argument != "--loss" && !is_word_option(argument)) {
       return complain(argument, "unknown option; see --help");
     }
     if (i + 1 == arguments.size()) {
       return complain(argument, "a value is missing");
     }
     const std::string_view value = arguments[++i];
-    if (whole != nullptr) {
+    if (is_word_option(argument)) {
+      const int code = take_word(parsed, argument, value);
+      if (code != 0) {
+        return code;
+      }
+    } else if (whole != nullptr) {
       *whole = parse_whole(value);
       if (!*whole) {
         return complain(argument, "must be a whole number from 0 to 18446744073709551615");
@@ -203,12 +244,25 @@ std::string hexadecimal(std::uint64_t value) {
   return text;
 }
 
+std::string options_json(const RunReport& report, const Options& options) {
+  std::string json = "{\"loss\":" + decimal(options.loss_ppm, 1'000'000);
+  if (report.scenario == "link-recovery") {
+    constexpr std::string_view kEvents[] = {"reboot", "channel", "hang"};
+    json += ",\"event\":\"" + std::string{kEvents[static_cast<std::size_t>(options.link.event)]} + "\"";
+  }
+  if (report.scenario == "link-discovery") {
+    json += std::string{",\"last_channel\":\""} + (options.link.is_last_channel_right ? "right" : "unknown") +
+            "\"";
+  }
+  return json + "}";
+}
+
 std::string json_of(const RunReport& report, const Options& options) {
   char text[64];
   std::string json = "{\"scenario\":\"" + std::string{report.scenario} + "\"";
   json += ",\"seed\":" + std::to_string(report.seed) + ",\"seeds\":" + std::to_string(report.seeds);
   json += ",\"hours\":" + decimal(report.duration.count(), 3'600'000'000);
-  json += ",\"options\":{\"loss\":" + decimal(options.loss_ppm, 1'000'000) + "}";
+  json += ",\"options\":" + options_json(report, options);
   json += ",\"figures\":{";
   for (std::size_t i = 0; i < report.figures.size(); ++i) {
     json +=
@@ -254,6 +308,7 @@ int run_scenario(const Arguments& parsed) {
   options.seed = parsed.seed.value_or(1);
   options.seeds = parsed.seeds.value_or(1);
   options.trace = parsed.trace;
+  options.link = parsed.link;
   if (parsed.hours) {
     options.duration = Duration{std::llround(*parsed.hours * kMicrosecondsPerHour)};
   }
@@ -283,9 +338,9 @@ void print_progress(std::uint64_t done, std::uint64_t seeds) {
   }
 }
 
-void print_faults(const std::vector<GatewayFault>& faults) {
-  for (const GatewayFault& fault : faults) {
-    const std::string_view name = to_text(fault.kind);
+void print_faults(const std::vector<FaultLine>& faults) {
+  for (const FaultLine& fault : faults) {
+    const std::string_view name = fault.name;
     std::fprintf(stderr, "  fault %.*s from %" PRId64 " ms to %" PRId64 " ms, parameter %" PRIu32 "\n",
                  static_cast<int>(name.size()), name.data(), to_milliseconds(fault.from.time_since_epoch()),
                  to_milliseconds(fault.until.time_since_epoch()), fault.parameter);
@@ -296,6 +351,7 @@ int run_swarm_command(const Arguments& parsed) {
   SwarmOptions options;
   options.from = parsed.from.value_or(parsed.seed.value_or(1));
   options.seeds = parsed.seeds.value_or(100);
+  options.world = parsed.world;
   options.progress = isatty(STDERR_FILENO) != 0 ? &print_progress : nullptr;
   const SwarmReport report = run_swarm(options);
   const std::optional<SwarmFailure>& failure = report.first_failure;
@@ -321,9 +377,11 @@ int run_swarm_command(const Arguments& parsed) {
   std::fprintf(stderr, "seed %" PRIu64 ": %s\nshrunk to:\n", failure->seed,
                text_of(failure->violation).c_str());
   print_faults(failure->faults);
+  const std::string_view world = to_text(failure->shrunk.world.value_or(world_of(failure->shrunk.seed)));
   std::fprintf(stderr,
-               "  run again: sim replay --seed %" PRIu64 " --faults 0x%" PRIx64 " --until-ms %" PRId64 "\n",
-               failure->shrunk.seed, failure->shrunk.fault_mask,
+               "  run again: sim replay --seed %" PRIu64 " --world %.*s --faults 0x%" PRIx64
+               " --until-ms %" PRId64 "\n",
+               failure->shrunk.seed, static_cast<int>(world.size()), world.data(), failure->shrunk.fault_mask,
                to_milliseconds(failure->shrunk.until.value_or(Duration{})) + 1);
   return 1;
 }
@@ -334,6 +392,7 @@ int run_replay(const Arguments& parsed) {
   }
   Excerpt excerpt;
   excerpt.seed = *parsed.seed;
+  excerpt.world = parsed.world;
   excerpt.fault_mask = parsed.faults.value_or(~std::uint64_t{0});
   if (parsed.until_ms) {
     excerpt.until = Duration{static_cast<std::int64_t>(*parsed.until_ms) * 1000};

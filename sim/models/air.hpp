@@ -182,6 +182,11 @@ class Air {
     return ByteSpan{stations_[station].bytes}.first(stations_[station].size);
   }
   NodeId last_destination(Station station) const { return stations_[station].to; }
+  // Something can be polled.
+  bool has_news(Station station, TimePoint now) const {
+    const Transceiver& radio = stations_[station];
+    return !radio.sent.is_empty() || !radio.channels.is_empty() || radio.received.next_at() <= now;
+  }
   std::size_t waiting_count(Station station) const { return stations_[station].received.size(); }
   const Statistics& statistics(Station station) const { return stations_[station].statistics; }
   std::size_t station_count() const { return stations_.size(); }

@@ -76,6 +76,12 @@ class FlashStore {
   std::optional<Durable> poll_durable() { return durable_.pop(); }
   std::size_t pending_count() const { return pending_.size(); }
 
+  void set_latency(Duration write_min, Duration write_max) {
+    config_.write_min = write_min;
+    config_.write_max = write_max;
+  }
+  void set_damages_neighbour(std::uint32_t ppm) { config_.damages_neighbour_ppm = ppm; }
+
   // What is durable, and what is gone, is decided here.
   void power_cut(TimePoint now);
 

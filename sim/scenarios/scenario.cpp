@@ -8,6 +8,7 @@
 
 #include "core/base/crc.hpp"
 #include "sim/scenarios/gateway_world.hpp"
+#include "sim/scenarios/link_world.hpp"
 #include "sim/scenarios/plan_builder.hpp"
 
 namespace amphora::sim {
@@ -98,33 +99,44 @@ struct Scenario {
 };
 
 constexpr std::array kScenarios{
-    Scenario{{"bms-gateway", "a day of sun and load on a 16s LFP pack; the BMS falls silent now and then",
-              hours{24}},
+    Scenario{{WorldKind::kGateway, "bms-gateway",
+              "a day of sun and load on a 16s LFP pack; the BMS falls silent now and then", hours{24}},
              plan_day},
-    Scenario{{"bms-silent", "the BMS stops answering, is unplugged, sleeps", hours{1}}, plan_bms_silent},
-    Scenario{{"noise", "broken, lost and additional bytes, text and wrong answers on the line", hours{1}},
+    Scenario{{WorldKind::kGateway, "bms-silent", "the BMS stops answering, is unplugged, sleeps", hours{1}},
+             plan_bms_silent},
+    Scenario{{WorldKind::kGateway, "noise",
+              "broken, lost and additional bytes, text and wrong answers on the line", hours{1}},
              plan_noise},
-    Scenario{{"gx-vanishes", "the GX is switched off or not heard, and returns", hours{1}}, plan_gx_vanishes},
-    Scenario{{"no-other-node", "alone on the CAN bus; half way somebody is plugged in", hours{1}},
+    Scenario{
+        {WorldKind::kGateway, "gx-vanishes", "the GX is switched off or not heard, and returns", hours{1}},
+        plan_gx_vanishes},
+    Scenario{{WorldKind::kGateway, "no-other-node", "alone on the CAN bus; half way somebody is plugged in",
+              hours{1}},
              plan_no_other_node},
-    Scenario{{"can-battery", "the battery itself speaks CAN, falls silent, trips", hours{1}},
-             plan_can_battery},
-    Scenario{{"bus-trouble", "CAN errors up to bus-off, babbling, loss, delay, duplicates", hours{1}},
+    Scenario{
+        {WorldKind::kGateway, "can-battery", "the battery itself speaks CAN, falls silent, trips", hours{1}},
+        plan_can_battery},
+    Scenario{{WorldKind::kGateway, "bus-trouble",
+              "CAN errors up to bus-off, babbling, loss, delay, duplicates", hours{1}},
              plan_bus_trouble},
-    Scenario{{"pack-faults", "protection opens, cells too full and too empty, a lying BMS, cold and heat",
-              hours{2}},
+    Scenario{{WorldKind::kGateway, "pack-faults",
+              "protection opens, cells too full and too empty, a lying BMS, cold and heat", hours{2}},
              plan_pack_faults},
-    Scenario{{"host-trouble", "the box stalls and crashes while its milliseconds pass 2^32", hours{1}},
+    Scenario{{WorldKind::kGateway, "host-trouble",
+              "the box stalls and crashes while its milliseconds pass 2^32", hours{1}},
              plan_host_trouble},
 };
 
-constexpr auto kInfos = [] {
-  std::array<ScenarioInfo, kScenarios.size()> infos{};
-  for (std::size_t i = 0; i < infos.size(); ++i) {
-    infos[i] = kScenarios[i].info;
+std::vector<ScenarioInfo> make_infos() {
+  std::vector<ScenarioInfo> infos;
+  for (const Scenario& scenario : kScenarios) {
+    infos.push_back(scenario.info);
+  }
+  for (const LinkScenario& scenario : link_scenarios()) {
+    infos.push_back(ScenarioInfo{WorldKind::kLink, scenario.name, scenario.summary, scenario.duration});
   }
   return infos;
-}();
+}
 
 const Scenario* find(std::string_view name) {
   const auto found = std::find_if(kScenarios.begin(), kScenarios.end(),
@@ -139,9 +151,85 @@ double processor_seconds() {
   return static_cast<double>(spec.tv_sec) + static_cast<double>(spec.tv_nsec) / 1e9;
 }
 
+// What every world says at its end.
+template <class World>
+void take(RunReport& report, Digest& digest, std::uint64_t seed, const Options& options, const World& world) {
+  digest.add_number(static_cast<std::int64_t>(world.recorder().digest()));
+  const bool is_first_failure = report.violation_count == 0 && !world.violations().is_empty();
+  report.violation_count += world.violations().count();
+  if (is_first_failure) {
+    report.failed_seed = seed;
+    for (std::size_t k = 0; k < world.violations().kept().size(); ++k) {
+      report.violations.push_back(world.violations().kept()[k]);
+    }
+  }
+  if (is_first_failure || (options.trace && report.violation_count == 0)) {
+    report.trace = world.recorder().lines();
+  }
+}
+
+double seconds_of(TimePoint at) {
+  return static_cast<double>(to_microseconds(at)) / 1e6;
+}
+
+// Both return the virtual seconds.
+double run_gateways(const Scenario& scenario, const Options& options, RunReport& report, Digest& digest) {
+  Histogram gap_us;
+  Histogram zero_ms;
+  double virtual_seconds = 0;
+  for (std::uint64_t i = 0; i < options.seeds; ++i) {
+    const GatewayPlan plan = *make_plan(scenario.info.name, options.seed + i, options);
+    report.duration = plan.duration;
+    const auto world = std::make_unique<GatewayWorld>(plan);
+    world->run();
+    virtual_seconds += seconds_of(world->now());
+    gap_us.merge(world->rhythm_checker().gap_us());
+    zero_ms.merge(world->limits_checker().zero_after_silence_ms());
+    take(report, digest, plan.seed, options, *world);
+  }
+  report.figures.push_back(Figure{"limit_gap_ms", gap_us, 1000});
+  report.figures.push_back(Figure{"zero_limit_after_silence_ms", zero_ms, 1});
+  return virtual_seconds;
+}
+
+double run_links(std::string_view name, const Options& options, RunReport& report, Digest& digest) {
+  LinkFigures figures;
+  double virtual_seconds = 0;
+  for (std::uint64_t i = 0; i < options.seeds; ++i) {
+    LinkPlan plan = *make_link_plan(name, options.seed + i, options.duration, options.loss_ppm, options.link);
+    plan.sabotage = options.link_sabotage;
+    report.duration = plan.duration;
+    const auto world = std::make_unique<LinkWorld>(plan);
+    world->run();
+    virtual_seconds += seconds_of(world->now());
+    figures.merge(world->figures());
+    take(report, digest, plan.seed, options, *world);
+  }
+  report.figures.push_back(Figure{"discovery_ms", figures.discovery_us, 1000});
+  report.figures.push_back(Figure{"session_ms", figures.session_us, 1000});
+  report.figures.push_back(Figure{"recovery_ms", figures.recovery_us, 1000});
+  report.figures.push_back(Figure{"settings_ms", figures.settings_us, 1000});
+  const auto number = [&report](std::string_view figure, std::uint64_t value) {
+    report.figures.push_back(Figure{figure, static_cast<std::int64_t>(value), 1});
+  };
+  number("not_found", figures.not_found);
+  number("not_recovered", figures.not_recovered);
+  number("not_settled", figures.not_settled);
+  number("produced", figures.produced);
+  number("delivered", figures.delivered);
+  number("lost", figures.lost);
+  number("duplicated", figures.duplicated);
+  number("dropped_counted", figures.dropped_counted);
+  number("lost_with_power", figures.lost_with_power);
+  number("live_cells", figures.live_cells);
+  number("air_permille", figures.air_permille());
+  return virtual_seconds;
+}
+
 }  // namespace
 
 std::span<const ScenarioInfo> list() {
+  static const std::vector<ScenarioInfo> kInfos = make_infos();
   return kInfos;
 }
 
@@ -162,46 +250,23 @@ std::optional<GatewayPlan> make_plan(std::string_view name, std::uint64_t seed, 
 }
 
 std::optional<RunReport> run(std::string_view name, const Options& options) {
-  const Scenario* scenario = find(name);
-  if (scenario == nullptr) {
+  const auto found = std::find_if(list().begin(), list().end(),
+                                  [name](const ScenarioInfo& info) { return info.name == name; });
+  if (found == list().end()) {
     return std::nullopt;
   }
   RunReport report;
-  report.scenario = scenario->info.name;
+  report.scenario = found->name;
   report.seed = options.seed;
   report.seeds = options.seeds;
   Digest digest;
-  Histogram gap_us;
-  Histogram zero_ms;
   const double started = processor_seconds();
-  double virtual_seconds = 0;
-  for (std::uint64_t i = 0; i < options.seeds; ++i) {
-    const std::uint64_t seed = options.seed + i;
-    const GatewayPlan plan = *make_plan(name, seed, options);
-    report.duration = plan.duration;
-    const auto world = std::make_unique<GatewayWorld>(plan);
-    world->run();
-    virtual_seconds += static_cast<double>(to_microseconds(world->now())) / 1e6;
-    digest.add_number(static_cast<std::int64_t>(world->recorder().digest()));
-    gap_us.merge(world->rhythm_checker().gap_us());
-    zero_ms.merge(world->limits_checker().zero_after_silence_ms());
-    const bool is_first_failure = report.violation_count == 0 && !world->violations().is_empty();
-    report.violation_count += world->violations().count();
-    if (is_first_failure) {
-      report.failed_seed = seed;
-      for (std::size_t k = 0; k < world->violations().kept().size(); ++k) {
-        report.violations.push_back(world->violations().kept()[k]);
-      }
-    }
-    if (is_first_failure || (options.trace && report.violation_count == 0)) {
-      report.trace = world->recorder().lines();
-    }
-  }
+  const Scenario* gateway = find(name);
+  const double virtual_seconds = gateway != nullptr ? run_gateways(*gateway, options, report, digest)
+                                                    : run_links(found->name, options, report, digest);
   const double spent = processor_seconds() - started;
   report.speed = spent > 0 ? virtual_seconds / spent : 0;
   report.digest = digest.value();
-  report.figures.push_back(Figure{"limit_gap_ms", gap_us, 1000});
-  report.figures.push_back(Figure{"zero_limit_after_silence_ms", zero_ms, 1});
   return report;
 }
 

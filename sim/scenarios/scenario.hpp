@@ -4,7 +4,7 @@
 //   for (const ScenarioInfo& info : list()) …
 //   const auto report = run("bms-gateway", Options{.seed = 1});
 //
-// A scenario makes a plan from a seed (scenarios.cpp); one seed is one run; several seeds merge their
+// A scenario makes a plan from a seed; one seed is one run; several seeds merge their
 // figures. The digest of a report covers every run in it: the same name and options give the same digest with
 // every compiler and optimisation. Only `speed` depends on the machine.
 #pragma once
@@ -20,11 +20,22 @@
 #include "core/base/time.hpp"
 #include "sim/checkers/violation.hpp"
 #include "sim/scenarios/gateway_plan.hpp"
+#include "sim/scenarios/link_scenarios.hpp"
 #include "sim/world/histogram.hpp"
 
 namespace amphora::sim {
 
+// Which world a scenario runs in.
+enum class WorldKind : std::uint8_t {
+  kGateway,  // gateway_world.hpp: a bms-gateway between its wires
+  kLink      // link_world.hpp: transmitters and a receiver on the air
+};
+constexpr std::string_view to_text(WorldKind kind) {
+  return kind == WorldKind::kGateway ? "gateway" : "link";
+}
+
 struct ScenarioInfo {
+  WorldKind world = WorldKind::kGateway;
   std::string_view name;
   std::string_view summary;
   Duration duration{};  // unless Options says otherwise
@@ -34,9 +45,13 @@ struct Options {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;           // runs seed, seed + 1, …
   std::optional<Duration> duration;  // empty: the scenario's own
-  std::uint32_t loss_ppm = 0;        // of serial writes and received CAN frames
-  bool trace = false;                // keep the last entries also of a run without violation
+  // Of serial writes and received CAN frames; on the air of each frame, that is of each try of the MAC and of
+  // each of its acknowledgements (a broadcast has one try).
+  std::uint32_t loss_ppm = 0;
+  LinkScenarioOptions link;
+  bool trace = false;  // keep the last entries also of a run without violation
   Sabotage sabotage = Sabotage::kNone;
+  LinkSabotage link_sabotage = LinkSabotage::kNone;
 };
 
 struct Figure {
@@ -65,7 +80,7 @@ std::span<const ScenarioInfo> list();
 // Empty for a name that list() does not have.
 std::optional<RunReport> run(std::string_view name, const Options& options);
 
-// The plan a scenario makes for one seed. Empty for an unknown name.
+// The plan a scenario of the gateway's world makes for one seed. Empty for any other name.
 std::optional<GatewayPlan> make_plan(std::string_view name, std::uint64_t seed, const Options& options);
 
 }  // namespace amphora::sim

@@ -6,15 +6,18 @@
 
 #include "core/base/crc.hpp"
 #include "sim/scenarios/gateway_world.hpp"
+#include "sim/scenarios/link_world.hpp"
 #include "sim/scenarios/plan_builder.hpp"
 
 namespace amphora::sim {
 
 namespace {
 
-GatewayPlan plan_of(const Excerpt& excerpt, Sabotage sabotage) {
-  GatewayPlan plan = make_random_plan(excerpt.seed);
-  std::vector<GatewayFault> kept;
+// What an excerpt leaves of a random plan.
+template <class Plan>
+void cut(Plan& plan, const Excerpt& excerpt) {
+  auto kept = plan.faults;
+  kept.clear();
   for (std::size_t i = 0; i < plan.faults.size(); ++i) {
     if ((excerpt.fault_mask >> i & 1U) != 0) {
       kept.push_back(plan.faults[i]);
@@ -22,8 +25,29 @@ GatewayPlan plan_of(const Excerpt& excerpt, Sabotage sabotage) {
   }
   plan.faults = kept;
   plan.duration = excerpt.until.value_or(plan.duration);
-  plan.sabotage = sabotage;
-  return plan;
+}
+
+template <class World, class Plan>
+ReplayReport run_world(const Plan& plan) {
+  const auto world = std::make_unique<World>(plan);
+  world->run();
+  ReplayReport report;
+  report.violation_count = world->violations().count();
+  if (!world->violations().is_empty()) {
+    report.violation = world->violations().kept()[0];
+  }
+  report.digest = world->recorder().digest();
+  report.duration = plan.duration;
+  for (const auto& fault : plan.faults) {
+    report.faults.push_back(FaultLine{to_text(fault.kind), fault.from, fault.until, fault.parameter});
+  }
+  report.trace = world->recorder().lines();
+  return report;
+}
+
+std::size_t fault_count_of(WorldKind world, std::uint64_t seed) {
+  return world == WorldKind::kGateway ? make_random_plan(seed).faults.size()
+                                      : make_random_link_plan(seed).faults.size();
 }
 
 double processor_seconds() {
@@ -33,12 +57,13 @@ double processor_seconds() {
 }
 
 // Takes out one fault after the other while the same invariant still breaks, each time ending where it broke.
-SwarmFailure shrink(std::uint64_t seed, const Violation& violation, Sabotage sabotage) {
+SwarmFailure shrink(WorldKind world, std::uint64_t seed, const Violation& violation,
+                    const SwarmSabotage& sabotage) {
   SwarmFailure failure;
   failure.seed = seed;
   failure.violation = violation;
-  Excerpt best{seed, ~std::uint64_t{0}, violation.at.time_since_epoch()};
-  const std::size_t fault_count = make_random_plan(seed).faults.size();
+  Excerpt best{seed, ~std::uint64_t{0}, violation.at.time_since_epoch(), world};
+  const std::size_t fault_count = fault_count_of(world, seed);
   best.fault_mask = (std::uint64_t{1} << fault_count) - 1;
   for (bool is_smaller = true; is_smaller;) {
     is_smaller = false;
@@ -66,20 +91,26 @@ SwarmFailure shrink(std::uint64_t seed, const Violation& violation, Sabotage sab
 
 }  // namespace
 
-ReplayReport replay(const Excerpt& excerpt, Sabotage sabotage) {
-  const GatewayPlan plan = plan_of(excerpt, sabotage);
-  const auto world = std::make_unique<GatewayWorld>(plan);
-  world->run();
-  ReplayReport report;
-  report.violation_count = world->violations().count();
-  if (!world->violations().is_empty()) {
-    report.violation = world->violations().kept()[0];
+WorldKind world_of(std::uint64_t seed) {
+  Rng rng{seed ^ 0x576F'726C'6400'0000U};
+  return rng.chance(500'000) ? WorldKind::kGateway : WorldKind::kLink;
+}
+
+ReplayReport replay(const Excerpt& excerpt, const SwarmSabotage& sabotage) {
+  if (excerpt.world.value_or(world_of(excerpt.seed)) == WorldKind::kGateway) {
+    GatewayPlan plan = make_random_plan(excerpt.seed);
+    cut(plan, excerpt);
+    plan.sabotage = sabotage.gateway;
+    return run_world<GatewayWorld>(plan);
   }
-  report.digest = world->recorder().digest();
-  report.duration = plan.duration;
-  report.faults = plan.faults;
-  report.trace = world->recorder().lines();
-  return report;
+  LinkPlan plan = make_random_link_plan(excerpt.seed);
+  const Duration whole = plan.duration;
+  cut(plan, excerpt);
+  if (plan.duration < whole) {
+    plan.quiet = Duration{};  // nothing is demanded at an end that comes earlier
+  }
+  plan.sabotage = sabotage.link;
+  return run_world<LinkWorld>(plan);
 }
 
 SwarmReport run_swarm(const SwarmOptions& options) {
@@ -89,7 +120,8 @@ SwarmReport run_swarm(const SwarmOptions& options) {
   const double started = processor_seconds();
   for (std::uint64_t i = 0; i < options.seeds; ++i) {
     const std::uint64_t seed = options.from + i;
-    const ReplayReport run = replay(Excerpt{seed, ~std::uint64_t{0}, std::nullopt}, options.sabotage);
+    const WorldKind world = options.world.value_or(world_of(seed));
+    const ReplayReport run = replay(Excerpt{seed, ~std::uint64_t{0}, std::nullopt, world}, options.sabotage);
     ++report.seeds;
     virtual_seconds += static_cast<double>(run.duration.count()) / 1e6;
     digest.add_number(static_cast<std::int64_t>(run.digest));
@@ -98,7 +130,7 @@ SwarmReport run_swarm(const SwarmOptions& options) {
     }
     if (run.violation) {
       report.violation_count = run.violation_count;
-      report.first_failure = shrink(seed, *run.violation, options.sabotage);
+      report.first_failure = shrink(world, seed, *run.violation, options.sabotage);
       break;
     }
   }

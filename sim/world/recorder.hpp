@@ -29,6 +29,9 @@ enum class Channel : std::uint8_t {
   kFaultEnd,      // number: kind
   kNode,          // number: 1 started, 0 stopped
   kViolation,     // number: invariant
+  kAirFrame,      // number: stations that got it, try and channel in a byte each; bytes: payload; who: sender
+  kSection,       // what a box shows; number: section, bytes: owner and version; who: box
+  kDelivery,      // a reading became durable at the consumer; number: sequence; who: source
   kCount
 };
 

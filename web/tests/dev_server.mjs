@@ -3,7 +3,7 @@
 // a real box shows only seldom. It speaks the same API over a simulated battery. Nothing that is shipped uses it; the
 // tests named *.real.mjs check the same page against the real program.
 //
-//   node tests/dev_server.mjs [PORT]      serves dist/ and the API on 127.0.0.1 (default port 8099)
+//   node tests/dev_server.mjs [PORT [ROLE]]      serves dist/ and the API on 127.0.0.1 (default port 8099)
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
 import { handle_api } from "./support/sim_api.mjs";
@@ -38,12 +38,18 @@ export async function start_dev_server(port = 0, options = {}) {
   box.on_event = (event) => {
     for (const client of sockets) client.send(JSON.stringify({ type: "event", event }));
   };
+  // A change that must be seen at once, not with the next round of values.
+  box.push_groups = (...names) => {
+    const state = box.state();
+    const groups = Object.fromEntries(names.map((name) => [name, state[name]]));
+    for (const client of sockets) client.send(JSON.stringify({ type: "delta", timestamp: Date.now(), ...groups }));
+  };
   let ticks = 0;
   const timer = setInterval(() => {
     box.step(kTickMs / 1000);
     ticks += 1;
     if (ticks % 5 !== 0) return;
-    const { box: _box, ...changed } = box.state();
+    const { box: _box, sections: _sections, ...changed } = box.state();
     for (const client of sockets) client.send(JSON.stringify({ type: "delta", timestamp: Date.now(), ...changed }));
   }, kTickMs);
   await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
@@ -64,6 +70,6 @@ export async function start_dev_server(port = 0, options = {}) {
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  const server = await start_dev_server(Number(process.argv[2] ?? 8099));
+  const server = await start_dev_server(Number(process.argv[2] ?? 8099), { role: process.argv[3] ?? "bms-gateway" });
   console.log(`Simulated box at ${server.url}`);
 }

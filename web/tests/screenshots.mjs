@@ -17,6 +17,30 @@ const kStates = [
   { name: "history", path: "/#/history", options: {} },
   { name: "settings", path: "/#/settings", options: {} },
   { name: "settings_box", path: "/#/settings/box", options: {} },
+  { name: "network", path: "/#/network", options: { radio_link: true }, full: true },
+  {
+    name: "network_transmitter_away",
+    path: "/#/network",
+    options: { role: "transmitter", mode: "plain", no_inverter: true, queue_dropped: 14 },
+    away_s: 212,
+    full: true,
+  },
+  { name: "network_receiver", path: "/#/network", options: { role: "receiver" }, full: true },
+  { name: "overview_gateway_plain", path: "/#/", options: { radio_link: true, mode: "plain", power_w: 1180 } },
+  { name: "overview_transmitter", path: "/#/", options: { role: "transmitter", no_inverter: true, power_w: -420 } },
+  { name: "overview_receiver", path: "/#/", options: { role: "receiver", power_w: 1180 } },
+  { name: "overview_receiver_away", path: "/#/", options: { role: "receiver", power_w: 1180 }, away_s: 42 },
+  { name: "cells_receiver_192", path: "/#/cells", options: { role: "receiver", cells: 192 } },
+  { name: "sections", path: "/#/settings/sections", options: { role: "transmitter" }, conflict: true, full: true },
+  { name: "sections_receiver", path: "/#/settings", options: { role: "receiver" }, full: true },
+  { name: "sections_receiver_away", path: "/#/settings", options: { role: "receiver" }, away_s: 42, full: true },
+  {
+    name: "pairing_transmitter",
+    path: "/#/network",
+    options: { role: "transmitter", mode: "plain" },
+    press: "Pair a receiver",
+    full: true,
+  },
   { name: "events", path: "/#/events", options: {} },
   { name: "sign_in", path: "/#/", options: { login: "required" } },
   { name: "set_up", path: "/#/", options: { login: "required", first_run: true } },
@@ -25,13 +49,30 @@ const kStates = [
 for (const entry of kStates) {
   if (wanted.length > 0 && !wanted.includes(entry.name)) continue;
   const server = await start_dev_server(0, entry.options);
+  if (entry.away_s) server.box.link.set_away(entry.away_s);
+  if (entry.conflict) {
+    const conflict_at = new Date().toISOString();
+    server.box.link.change_from_peer("own", "battery", {}, { sync: "conflict_resolved", conflict_at });
+    server.box.link.write({ scope: "own", section: "mqtt", values: { server: "other.home" } });
+    server.box.link.confirmations.length = 0; // it goes on waiting
+  }
   for (const [size, viewport] of Object.entries({ desktop: kDesktop, phone: kPhone })) {
     const browser = await open_browser({ viewport });
     for (const colorScheme of ["light", "dark"]) {
       await browser.page.emulateMedia({ colorScheme });
       await browser.page.goto(server.url + entry.path);
       await browser.page.waitForTimeout(colorScheme === "light" ? (entry.wait_ms ?? 1500) : 1500);
-      await browser.page.screenshot({ path: `${folder}/${entry.name}_${size}_${colorScheme}.png` });
+      if (entry.press && (await browser.page.locator(".code").count()) === 0) {
+        await browser.page
+          .getByRole("button", { name: entry.press })
+          .or(browser.page.getByRole("button", { name: "Show a new code" }))
+          .click();
+        await browser.page.locator(".code").waitFor();
+      }
+      await browser.page.screenshot({
+        path: `${folder}/${entry.name}_${size}_${colorScheme}.png`,
+        fullPage: entry.full === true,
+      });
     }
     await browser.close();
   }

@@ -20,6 +20,15 @@ struct DecodeOptions {
   std::string file;
 };
 
+bool decode_from(const std::string& protocol, int input) {
+  if (protocol == "link") {
+    return decode::decode_stream(*decode::make_link_decoder(), input, STDOUT_FILENO);
+  }
+  const auto decoder =
+      protocol == "victron" ? decode::make_victron_decoder() : decode::make_tinybms_decoder();
+  return decode::decode_stream(*decoder, input, STDOUT_FILENO);
+}
+
 int run_decode(const DecodeOptions& options) {
   const bool is_file = !options.file.empty() && options.file != "-";
   const int input = is_file ? open(options.file.c_str(), O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
@@ -27,9 +36,7 @@ int run_decode(const DecodeOptions& options) {
     fmt::print(stderr, "amphora: {}: {}\n", options.file, std::strerror(errno));
     return kExitFailed;
   }
-  const auto decoder =
-      options.protocol == "victron" ? decode::make_victron_decoder() : decode::make_tinybms_decoder();
-  const bool is_done = decode::decode_stream(*decoder, input, STDOUT_FILENO);
+  const bool is_done = decode_from(options.protocol, input);
   const int error = errno;
   if (is_file) {
     close(input);
@@ -48,13 +55,15 @@ void add_decode(CLI::App& parent, Action& chosen) {
   CLI::App* command = add_command(parent, "decode", "Turn logged frames into JSON, a line for each frame.",
                                   "  candump can0 | amphora decode victron\n"
                                   "  amphora decode victron capture.log\n"
-                                  "  echo 'rx AA 1B 06 16 01 14 01 16 01 0E 4E' | amphora decode tinybms");
+                                  "  echo 'rx AA 1B 06 16 01 14 01 16 01 0E 4E' | amphora decode tinybms\n"
+                                  "  amphora decode link radio.pcap\n"
+                                  "  tcpdump -i wlan1 -w - | amphora decode link");
   auto options = std::make_shared<DecodeOptions>();
   command->add_option("protocol", options->protocol, "Protocol of the frames")
       ->required()
-      ->check(CLI::IsMember({"victron", "tinybms"}))
-      ->type_name("victron|tinybms");
-  command->add_option("file", options->file, "Log file; standard input without it")->type_name("FILE");
+      ->check(CLI::IsMember({"victron", "tinybms", "link"}))
+      ->type_name("victron|tinybms|link");
+  command->add_option("file", options->file, "Log or capture; standard input without it")->type_name("FILE");
   command->callback([&chosen, options] { chosen = [options] { return run_decode(*options); }; });
 }
 

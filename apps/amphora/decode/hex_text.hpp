@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small readers of text: tokens and hexadecimal numbers.
+// Small readers and writers of text: tokens and hexadecimal numbers.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace amphora::decode {
 
@@ -52,6 +55,11 @@ constexpr std::optional<std::uint8_t> hex_byte(std::string_view text) {
   const auto value = text.size() == 2 ? hex_number(text) : std::nullopt;
   return value ? std::optional{static_cast<std::uint8_t>(*value)} : std::nullopt;
 }
+
+// Appends the bytes of one token: "AA", "0xAA" or "AA1BFF…". Returns what is wrong with it; empty: good.
+std::string append_hex(std::string_view token, std::vector<std::uint8_t>& bytes);
+// "AA 1B FF".
+std::string to_hex(std::span<const std::uint8_t> bytes);
 
 // Takes tokens that are separated by blanks off the front of a line.
 class Tokens {

@@ -49,24 +49,6 @@ std::optional<Direction> direction_of(std::string_view token) {
   return std::nullopt;
 }
 
-// Takes the digits of one token: "AA", "0xAA" or "AA1BFF…".
-std::string take_digits(std::string_view token, std::vector<std::uint8_t>& bytes) {
-  if (token.substr(0, 2) == "0x" || token.substr(0, 2) == "0X") {
-    token.remove_prefix(2);
-  }
-  if (token.size() % 2 != 0) {
-    return fmt::format("\"{}\" is cut short within a byte", token.substr(0, 40));
-  }
-  for (std::size_t i = 0; i < token.size(); i += 2) {
-    const auto byte = hex_byte(token.substr(i, 2));
-    if (!byte) {
-      return fmt::format("\"{}\" is not a hexadecimal byte", token.substr(i, 2));
-    }
-    bytes.push_back(*byte);
-  }
-  return "";
-}
-
 HexLine parse_hex_line(std::string_view text) {
   HexLine line;
   Tokens tokens{text};
@@ -81,7 +63,7 @@ HexLine parse_hex_line(std::string_view text) {
         (token == "->" || token == "·" || token.front() == '(' || token.front() == '#')) {
       break;
     }
-    line.fault = take_digits(token, line.bytes);
+    line.fault = append_hex(token, line.bytes);
     if (!line.fault.empty()) {
       return line;
     }
@@ -130,14 +112,10 @@ std::string_view nack_text(std::uint8_t error) {
   return error == kErrorCrc ? "crc" : (error == kErrorCommand ? "command" : "unknown");
 }
 
-std::string hex(std::span<const std::uint8_t> bytes) {
-  return fmt::format("{:02X}", fmt::join(bytes, " "));
-}
-
 void append_events(JsonLine& json, ByteSpan payload) {
   const auto list = decode_events(payload);
   if (!list) {
-    json.text("payload", hex(payload));
+    json.text("payload", to_hex(payload));
     return;
   }
   json.number("bms_time_s", list->now_s);
@@ -158,7 +136,7 @@ void append_events(JsonLine& json, ByteSpan payload) {
 void append_temperatures(JsonLine& json, ByteSpan payload) {
   const auto temperatures = decode_temperatures(payload);
   if (!temperatures) {
-    json.text("payload", hex(payload));
+    json.text("payload", to_hex(payload));
     return;
   }
   if (temperatures->internal) {
@@ -186,7 +164,7 @@ void append_cells(JsonLine& json, ByteSpan payload) {
 void append_version(JsonLine& json, Command command, ByteSpan payload) {
   const auto version = decode_version(command, payload);
   if (!version) {
-    json.text("payload", hex(payload));
+    json.text("payload", to_hex(payload));
     return;
   }
   json.number("hardware", version->hardware);
@@ -202,7 +180,7 @@ void append_version(JsonLine& json, Command command, ByteSpan payload) {
 void append_speed(JsonLine& json, ByteSpan payload) {
   const auto speed = decode_speed(payload);
   if (!speed) {
-    json.text("payload", hex(payload));
+    json.text("payload", to_hex(payload));
     return;
   }
   if (const auto milli = milli_from_float(speed->speed_bits)) {
@@ -242,7 +220,7 @@ void append_number(JsonLine& json, Command command, ByteSpan payload) {
       return;
     }
     default:
-      return json.text("payload", hex(payload));
+      return json.text("payload", to_hex(payload));
   }
 }
 
@@ -377,7 +355,7 @@ class TinyBmsDecoder final : public LineDecoder {
     received_command_ = reply.command;
     received_.insert(received_.end(), reply.payload.begin(), reply.payload.end());
     if (!reply.is_last) {
-      json.text("payload", hex(reply.payload));
+      json.text("payload", to_hex(reply.payload));
       return;
     }
     const std::vector<std::uint8_t> payload = std::move(received_);

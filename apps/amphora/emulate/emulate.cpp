@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "apps/amphora/emulate/air.hpp"
 #include "apps/amphora/emulate/gx.hpp"
 #include "apps/amphora/emulate/tinybms.hpp"
 
@@ -53,15 +54,50 @@ void add_gx(CLI::App& parent, Action& chosen) {
   command->callback([&chosen, options] { chosen = [options] { return emulate::run_gx(*options); }; });
 }
 
+void add_air(CLI::App& parent, Action& chosen) {
+  CLI::App* command = add_command(
+      parent, "air", "The air between radios, so that two boxes can talk on a machine without Wi-Fi.",
+      "  amphora emulate air\n"
+      "  amphora emulate air --listen 127.0.0.1:47000 --loss 0.1 --delay-ms 3 --channels 1-13\n"
+      "A box uses it as air://127.0.0.1:47000?mac=02:00:00:00:00:01, each with an address of its own. "
+      "Commands on "
+      "standard input: loss P, delay MS, status, quit.");
+  auto options = std::make_shared<emulate::AirOptions>();
+  command->add_option("--listen", options->listen, "Address and port; port 0 takes a free one")
+      ->type_name("ADDRESS:PORT")
+      ->capture_default_str();
+  command->add_flag("--allow-remote", options->is_remote_allowed,
+                    "Listen on an address that other machines reach");
+  command->add_option("--loss", options->loss, "Part of the frames, and of the acks, that get lost")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("P")
+      ->capture_default_str();
+  command->add_option("--delay-ms", options->delay_ms, "Everything is told this much later")
+      ->check(CLI::Range(0, 10'000))
+      ->type_name("MS")
+      ->capture_default_str();
+  command->add_option("--channels", options->channels, "Channels that exist")
+      ->type_name("LIST")
+      ->capture_default_str();
+  command->add_option("--tries", options->tries, "Of a frame without an ack")
+      ->check(CLI::Range(1, 32))
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--seed", options->seed, "Of the losses")->type_name("N")->capture_default_str();
+  command->callback([&chosen, options] { chosen = [options] { return emulate::run_air(*options); }; });
+}
+
 }  // namespace
 
 void add_emulate(CLI::App& parent, Action& chosen) {
   CLI::App* command =
       add_command(parent, "emulate", "Stand in for a device, for commissioning and tests.",
-                  "  amphora emulate tinybms --pty /tmp/bms\n  amphora emulate gx --can can0");
+                  "  amphora emulate tinybms --pty /tmp/bms\n  amphora emulate gx --can can0\n"
+                  "  amphora emulate air");
   command->require_subcommand(1);
   add_tinybms(*command, chosen);
   add_gx(*command, chosen);
+  add_air(*command, chosen);
 }
 
 }  // namespace amphora

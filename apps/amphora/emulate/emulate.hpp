@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// amphora emulate tinybms|gx
+// amphora emulate tinybms|gx|air
 #pragma once
 
 #include "apps/amphora/command.hpp"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/node/bms_gateway/bms_gateway.hpp"
 
+#include <memory>
+
 #include "core/base/assert.hpp"
 
 namespace amphora::node {
@@ -134,7 +136,9 @@ void BmsGateway::reconfigure(TimePoint now, const battery::Profile& profile,
   config_.output = output;
   const can::BusState bus = output_.bus_state();
   const inverter::UserLimits user_limits = output_.user_limits();
-  output_ = victron::Output{output, profile};
+  // In place: a second Output does not fit the stack of a microcontroller's task.
+  std::destroy_at(&output_);
+  std::construct_at(&output_, output, profile);
   output_.handle_bus_state(now, bus);
   output_.set_user_limits(now, user_limits);
   output_.handle_snapshot(now, snapshot_);

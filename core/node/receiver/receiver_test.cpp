@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdio>
 #include <vector>
 
 #include "tests/contract/machine_contract.hpp"
@@ -119,6 +120,12 @@ TEST(Receiver, KeepsItsOwnSettingsApartFromThoseOfAPeer) {
   EXPECT_EQ(receiver.replica(kOther), nullptr);
   // Metadata belongs to the transmitter alone.
   EXPECT_EQ(receiver.replica(kTransmitter)->change(now, 0, value).error(), state::Refusal::kReadOnly);
+}
+
+TEST(Receiver, OfOneTransmitterFitsAMicrocontroller) {
+  std::printf("a receiver takes %zu bytes, each transmitter %zu more\n",
+              sizeof(Receiver<1>) - sizeof(ReceiverBase::PeerSlot), sizeof(ReceiverBase::PeerSlot));
+  EXPECT_LT(sizeof(Receiver<1>), 48U * 1024U);
 }
 
 struct Adapter {

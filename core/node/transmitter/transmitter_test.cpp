@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdio>
 #include <set>
 #include <vector>
 
@@ -130,6 +131,13 @@ TEST(Transmitter, AnAnswerAloneIsNoLink) {
     now = std::max(now + 1us, transmitter.poll_timeout());
   }
   EXPECT_EQ(channels.size(), 13U);
+}
+
+// All of its memory is inside the object. An ESP32-class chip has 320 KB, of which Wi-Fi takes the larger half.
+TEST(Transmitter, FitsAMicrocontroller) {
+  std::printf("a transmitter takes %zu bytes, its queue %zu of them\n", sizeof(Transmitter),
+              sizeof(telemetry::Sender<>));
+  EXPECT_LT(sizeof(Transmitter), 64U * 1024U);
 }
 
 struct Adapter {

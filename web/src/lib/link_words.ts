@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words for the radio link: states and why they changed, what was rejected, what a driver can tell, what to do about an
 // error, how far two sides agree. A name that is not listed here is shown as it stands.
-import type { LinkChange, LinkRadio, Peer, RejectedName, StateSection } from "../api/types";
-import { date_and_time, humanise, minute_of_day, with_unit } from "./format";
+import type { Link, LinkChange, LinkRadio, Peer, RejectedName, StateSection } from "../api/types";
+import { date_and_minute, humanise, minute_of_day } from "./format";
 import type { Status, Tone } from "./words";
 
 export type LinkState = "connected" | "degraded" | "failing" | "disconnected";
@@ -19,10 +19,20 @@ export function describe_peer_state(state: string): Status {
   return kPeerStates[state as LinkState] ?? { tone: "neutral", title: humanise(state), text: "" };
 }
 
+const kRoles: Record<string, string> = {
+  "bms-gateway": "BMS gateway",
+  transmitter: "Transmitter",
+  receiver: "Receiver",
+};
+export const describe_role = (role: string, link?: Link) =>
+  `${kRoles[role] ?? humanise(role)}${role === "bms-gateway" && link ? " and transmitter" : ""}`;
+
 // What a peer is called: by its name, else by what it is to this box.
 export const role_of_peers = (own_role: string | undefined) => (own_role === "receiver" ? "Transmitter" : "Receiver");
 export const name_of_peer = (peer: Peer, own_role: string | undefined) =>
   peer.name ? peer.name : `${role_of_peers(own_role)} ${peer.node}`;
+export const title_of_peer = (peer: Peer, own_role: string | undefined) =>
+  `${role_of_peers(own_role)} · ${peer.name ? peer.name : peer.node}`;
 
 const kChangeReasons: Record<string, string> = {
   sign_of_life: "it was heard again",
@@ -80,6 +90,10 @@ export function describe_send_status(name: string | undefined): Status | undefin
 // What to do about an error of the radio, by the words of the error: the operating system says the same thing for each cause.
 const kRadioAdvice: [RegExp, string][] = [
   [
+    /regulat/i,
+    "The adapter may not send on this channel. Set the country of the regulatory domain, or name other channels in the configuration.",
+  ],
+  [
     /permi|not allowed|privilege|capabilit/i,
     "The program may not use the radio. Start it as the installed service, which has the rights CAP_NET_RAW and CAP_NET_ADMIN.",
   ],
@@ -88,10 +102,6 @@ const kRadioAdvice: [RegExp, string][] = [
     "There is no such interface. Check that the adapter is plugged in and that its name in the configuration (radio, interface) is right.",
   ],
   [/busy|in use/i, "Another program uses the adapter. Stop network managers on this interface, or name another one."],
-  [
-    /regulat|not permitted on|channel/i,
-    "The adapter may not send on this channel. Set the country of the regulatory domain, or name other channels in the configuration.",
-  ],
   [
     /monitor|mode/i,
     "The adapter is not in monitor mode. Set its type to monitor; if it refuses, its driver cannot be used.",
@@ -157,11 +167,9 @@ export function describe_sync(section: StateSection, peer: string, now: number):
   }
 }
 
-// Of today: the time; of another day: date and time.
+// Of today: the time; of another day: the date, too.
 export function short_time(time: string, now: number): string {
   const at = new Date(time);
   if (Number.isNaN(at.getTime())) return "–";
-  return at.toDateString() === new Date(now).toDateString() ? minute_of_day(time) : date_and_time(time);
+  return at.toDateString() === new Date(now).toDateString() ? minute_of_day(time) : date_and_minute(at.getTime());
 }
-
-export const rssi_text = (dbm: number | undefined) => with_unit(dbm, 0, "dBm");

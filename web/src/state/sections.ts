@@ -4,6 +4,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import { ApiError, fetch_sections } from "../api/client";
 import type { Peer, SectionScope, StateSection } from "../api/types";
+import { name_of_peer } from "../lib/link_words";
 import { is_connected, page_now, peers, received, running_s, state } from "./store";
 
 export const scopes = signal<SectionScope[] | undefined>(undefined);
@@ -22,6 +23,8 @@ export const section_key = (scope: string, section: string) => `${scope}/${secti
 
 function origin_text(section: StateSection): string {
   if (section.origin_is_self) return "in another browser";
+  const peer = peers.peek().find((entry) => entry.node === section.origin);
+  if (peer) return `by ${name_of_peer(peer, state.peek().link?.role)}`;
   return section.origin === undefined ? "on the other side" : `by ${section.origin}`;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who this box is, whom it talks to by radio and by wire, how well, and what happened on each link.
 import { duration, humanise } from "../lib/format";
-import { role_of_peers } from "../lib/link_words";
+import { describe_role, role_of_peers } from "../lib/link_words";
 import { group_age_ms, is_group_stale, is_radio_open, peers, running_s, state } from "../state/store";
 import { Card, Fact, Note, Pill, Unknown } from "./parts/card";
 import { PairingCard } from "./parts/pairing_card";
@@ -33,7 +33,7 @@ function ThisBoxCard() {
       )}
       <dl class="facts identity small-facts">
         <Fact label="Name">{box?.name ?? <Unknown why={why} />}</Fact>
-        <Fact label="Role">{box ? humanise(box.role) : <Unknown why={why} />}</Fact>
+        <Fact label="Role">{box ? describe_role(box.role, link) : <Unknown why={why} />}</Fact>
         {link && (
           <Fact label="Address">{link.node ? <span class="node">{link.node}</span> : <Unknown why={why} />}</Fact>
         )}
@@ -67,12 +67,17 @@ export function NetworkPage() {
       {peers.value.map((peer) => (
         <PeerCard key={peer.node} peer={peer} />
       ))}
-      {link && <PairingCard link={link} />}
-      {link?.radio && <RadioCard radio={link.radio} />}
-      {link?.discovery && <DiscoveryCard discovery={link.discovery} />}
-      {bms_link && <BmsLinkCard link={bms_link} />}
-      {inverter && <InverterBusCard inverter={inverter} />}
-      {control && <ControlCard control={control} />}
+      <div class="stack">
+        {link && <PairingCard link={link} />}
+        {link?.discovery && <DiscoveryCard discovery={link.discovery} />}
+        {inverter && <InverterBusCard inverter={inverter} />}
+        {!link && control && <ControlCard control={control} />}
+      </div>
+      <div class="stack">
+        {link?.radio && <RadioCard radio={link.radio} />}
+        {bms_link && <BmsLinkCard link={bms_link} />}
+        {link && control && <ControlCard control={control} />}
+      </div>
     </div>
   );
 }

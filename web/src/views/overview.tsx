@@ -15,6 +15,7 @@ import {
   is_battery_stale,
   is_connected,
   is_group_stale,
+  is_radio_open,
   is_receiver,
   page_now,
   peers,
@@ -24,7 +25,7 @@ import {
 import { AlarmLine } from "./parts/alarms";
 import { Card, Fact, Value } from "./parts/card";
 import { FlowCard, why_no_battery } from "./parts/flow";
-import { BoxIcon, InverterIcon, LinkIcon, NetworkIcon } from "./parts/icons";
+import { BoxIcon, InverterIcon, LinkIcon, NetworkIcon, RadioIcon } from "./parts/icons";
 import { LimitsCard } from "./parts/limits";
 
 interface StatusRowProps {
@@ -103,11 +104,28 @@ function peer_status(): { status: Status; detail: string } {
   return { status, detail: `${name}, heard ${heard === undefined ? "never" : `${duration(heard)} ago`}` };
 }
 
+function RadioRow() {
+  const { link } = state.value;
+  const radio = link?.radio;
+  const is_up = radio?.state === "up";
+  const where = radio?.channel === undefined ? "" : `channel ${radio.channel} on ${radio.interface ?? "the radio"}`;
+  const status: Status =
+    radio === undefined
+      ? { tone: "neutral", title: "Unknown", text: "The box has not told yet." }
+      : !is_up
+        ? { tone: "bad", title: "Down", text: radio.error ?? "See Network." }
+        : is_radio_open.value
+          ? { tone: "bad", title: "Not sealed", text: where }
+          : { tone: "good", title: "Sealed", text: where };
+  return <StatusRow icon={<RadioIcon />} name="Radio" status={status} detail="" />;
+}
+
 function StatusCard() {
   const box = box_status();
   const { box: own, inverter, bms_link, link } = state.value;
   const has_inverter = !is_receiver.value && (inverter !== undefined || own?.role !== "transmitter");
   const peer = peer_status();
+  const rows = is_receiver.value ? 3 : 2 + (has_inverter ? 1 : 0) + (link ? 1 : 0);
   return (
     <Card
       title="Connections"
@@ -116,7 +134,7 @@ function StatusCard() {
       is_stale={is_group_stale("box")}
       age_ms={group_age_ms("box")}
     >
-      <ul class="status-list">
+      <ul class="status-list" data-count={rows}>
         {has_inverter && (
           <StatusRow
             icon={<InverterIcon />}
@@ -131,6 +149,7 @@ function StatusCard() {
         {link && (
           <StatusRow icon={<NetworkIcon />} name={role_of_peers(link.role)} status={peer.status} detail={peer.detail} />
         )}
+        {is_receiver.value && <RadioRow />}
         <StatusRow icon={<BoxIcon />} name="Box" status={box.status} detail={box.detail} />
       </ul>
     </Card>

@@ -2,7 +2,9 @@
 // Checks that hold for every page, whoever serves it: shared by the tests against the simulated box and the real program.
 import assert from "node:assert/strict";
 
-export const kPages = ["/", "/cells", "/history", "/settings", "/settings/box", "/events"];
+export const kPages = ["/", "/cells", "/history", "/network", "/settings", "/settings/box", "/events"];
+// Of a box with a radio link.
+export const kLinkPages = [...kPages, "/settings/sections"];
 
 // Bounds against hanging only; nothing is decided by how long something took.
 export const kPatienceMs = 30_000;

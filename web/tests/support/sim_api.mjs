@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The REST part of the simulated box: the same paths, answers and refusals as the real one.
 import { randomUUID } from "node:crypto";
+import { Refusal } from "./refusal.mjs";
 
 const kLevels = ["info", "notice", "warning", "error"];
-
-class Refusal extends Error {
-  constructor(status, code, message, more = {}) {
-    super(message);
-    this.status = status;
-    this.body = { error: { code, message, ...more } };
-  }
-}
 
 // The BMS went away half way: the first change is on it, the one that failed and all after it are not.
 class WriteFailure extends Refusal {
@@ -143,6 +136,11 @@ function csv_of(box, parameters) {
   return `time,${names.join(",")}\n${rows.join("\n")}\n`;
 }
 
+function link_of(box) {
+  if (!box.link) throw new Refusal(404, "no_radio", "This box has no radio.");
+  return box.link;
+}
+
 const kRoutes = {
   "GET state": ({ box }) => box.state(),
   "GET events": ({ box, parameters }) => events_page(box, parameters),
@@ -158,6 +156,9 @@ const kRoutes = {
   "PUT bms/settings": ({ box, body }) => write_bms(box, body),
   "POST bms/command": () => ({ result: "accepted" }),
   "GET box/settings": ({ box }) => ({ sections: box.sections }),
+  "GET sections": ({ box }) => link_of(box).scopes(),
+  "PUT sections": ({ box, body }) => link_of(box).write(body),
+  "POST pairing": ({ box, body }) => link_of(box).pair(body),
   "PUT box/settings": ({ box, body }) => write_box(box, body),
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The simulated box: a battery that charges and discharges in slow waves, a BMS link, an inverter, events and settings.
 // `options` put it into the states a test needs; they may be changed while it runs.
+import { SimLink } from "./sim_link.mjs";
 import { sim_bms_settings, sim_box_sections } from "./sim_settings.mjs";
 
 const kDayMs = 86_400_000;
@@ -12,6 +13,8 @@ export function noise(n) {
 }
 
 const kDefaults = {
+  role: "bms-gateway", // or transmitter, receiver
+  radio_link: undefined, // a gateway with a radio: true
   cells: 16,
   login: "none",
   first_run: false,
@@ -40,6 +43,7 @@ export class SimBox {
     this.bms_settings = sim_bms_settings();
     this.sections = sim_box_sections();
     this.sessions = new Set();
+    this.link = this.options.role !== "bms-gateway" || this.options.radio_link ? new SimLink(this) : undefined;
     this.account = { user: "admin", password: "amphora-test-password" };
     this.csrf = "test-token";
     this.seed_events();
@@ -116,6 +120,7 @@ export class SimBox {
 
   step(seconds) {
     this.time_s += seconds;
+    this.link?.step(seconds);
     this.silent_s = this.options.bms_silent ? this.silent_s + seconds : 0;
     this.soc = Math.min(100, Math.max(0, this.soc + (this.power() / 5120 / 3600) * 100 * seconds));
   }
@@ -235,7 +240,7 @@ export class SimBox {
       box: {
         name: "Battery",
         site: "home",
-        role: "bms-gateway",
+        role: this.options.role,
         version: "0.1.0",
         commit: "abc1234",
         uptime_s: this.time_s,
@@ -244,6 +249,22 @@ export class SimBox {
         first_run: this.options.first_run,
         demo: this.options.login === "none",
       },
+      ...(this.options.role === "receiver" ? this.received_groups() : this.measured_groups()),
+      ...(this.link ? { link: this.link.state(), sections: this.link.notice() } : {}),
+      storage: { ok: true, history_rows: 12_345, queued: 0, dropped: 0 },
+    };
+  }
+
+  // The battery as the transmitter told it last; nothing else of that side is known here.
+  received_groups() {
+    const age_ms = Math.round(this.link.away_s * 1000) + 300;
+    const { driver: _driver, ...battery } = this.battery();
+    if (battery.cells) battery.cells.age_ms = age_ms;
+    return { battery: { ...battery, age_ms, online: this.link.peer_state !== "disconnected" } };
+  }
+
+  measured_groups() {
+    const groups = {
       battery: this.battery(),
       limits: this.limits(),
       inverter: this.inverter(),
@@ -257,11 +278,24 @@ export class SimBox {
         retries: 1,
         crc_errors: 0,
         noise_bytes: 0,
+        history: [
+          {
+            time: new Date(this.started - 60_000).toISOString(),
+            from: "disconnected",
+            to: "connected",
+            reason: "sign_of_life",
+          },
+        ],
       },
       mqtt: { enabled: true, connected: true, host: "127.0.0.1", port: 1883, queued: 0, dropped: 0, published: 123 },
-      storage: { ok: true, history_rows: 12_345, queued: 0, dropped: 0 },
       control: { loop_delay_us_max: 900, loop_delay_us_last: 80, reports_dropped: 0 },
     };
+    // A transmitter without an inverter of its own sets no limits.
+    if (this.options.no_inverter) {
+      delete groups.inverter;
+      delete groups.limits;
+    }
+    return groups;
   }
 
   history(from, to, points, names) {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { backoff_ms, kBackoffMaxMs } from "../../src/api/backoff";
 import { is_live, kRangeChoices, kSpanMinMs, range_until, shifted, zoomed } from "../../src/lib/history_range";
-import { scale_of } from "../../src/views/parts/cell_chart";
+import { rows_of, scale_of } from "../../src/views/parts/cell_chart";
 
 describe("back-off", () => {
   it("doubles, is jittered by half, and ends at its largest wait", () => {
@@ -52,6 +52,25 @@ describe("scale of the cell chart", () => {
       expect(scale.ticks.length).toBeGreaterThanOrEqual(3);
       expect(scale.ticks.length).toBeLessThanOrEqual(8);
       expect(scale.from).toBeGreaterThanOrEqual(0);
+    }
+  });
+});
+
+describe("rows of the cell chart", () => {
+  it("keeps bars apart on a phone, in rows of one length", () => {
+    const kPhoneChart = 332;
+    expect(rows_of(16, kPhoneChart)).toBe(1);
+    expect(rows_of(96, kPhoneChart)).toBe(2);
+    expect(rows_of(192, kPhoneChart)).toBe(4);
+    expect(rows_of(192, 1_150)).toBe(1);
+  });
+  it("has at least one row, however narrow or empty", () => {
+    expect(rows_of(0, 300)).toBe(1);
+    expect(rows_of(4, 10)).toBe(4);
+    for (let count = 1; count <= 192; count += 1) {
+      const rows = rows_of(count, 332);
+      expect(Math.ceil(count / rows) * rows).toBeGreaterThanOrEqual(count);
+      expect(Math.ceil(count / rows) * 5).toBeLessThanOrEqual(332 - 60);
     }
   });
 });

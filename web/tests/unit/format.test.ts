@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
-import { age, digits_of_step, duration, format_number, humanise, power, with_unit } from "../../src/lib/format";
+import { age, count, digits_of_step, duration, format_number, humanise, power, with_unit } from "../../src/lib/format";
 
 const plain = (text: string) => text.replaceAll("\u202f", " ");
 
@@ -27,6 +27,16 @@ describe("numbers", () => {
   it("finds the digits that a step needs", () => {
     expect([1, 0.1, 0.01, 0.001, 0.002, 5].map(digits_of_step)).toEqual([0, 1, 2, 3, 3, 0]);
   });
+});
+
+it("sets the thousands of large counters apart", () => {
+  expect([0, 9_999, 10_000, 1_234_567].map((value) => plain(count(value)))).toEqual([
+    "0",
+    "9999",
+    "10 000",
+    "1 234 567",
+  ]);
+  expect(count(undefined)).toBe("–");
 });
 
 describe("times", () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
-import { is_same, parse_number, range_text, to_input } from "../../src/lib/setting_input";
+import { check_ip, is_same, parse_number, range_text, to_input } from "../../src/lib/setting_input";
 
 const kVoltage = { min: 1.2, max: 4.5, step: 0.001, unit: "V" };
 const error_of = (typed: string, rule = kVoltage) => {
@@ -49,4 +49,12 @@ it("compares at the resolution of the setting", () => {
 it("writes stored values with the digits of the step", () => {
   expect(to_input(4.2, 0.001)).toBe("4.200");
   expect(to_input(undefined, 0.001)).toBe("");
+});
+
+it("takes an address of four numbers, and leaves an empty one to the box", () => {
+  expect(check_ip(" 192.168.1.20 ")).toEqual({ value: "192.168.1.20" });
+  expect(check_ip("0.0.0.0")).toEqual({ value: "0.0.0.0" });
+  expect(check_ip("")).toEqual({ value: "" });
+  for (const typed of ["192.168.1", "192.168.1.256", "192.168.01.2", "1.2.3.4.5", "broker.home", "1.2.3.-4", "::1"])
+    expect(check_ip(typed), typed).toHaveProperty("error");
 });

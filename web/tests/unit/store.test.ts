@@ -64,6 +64,17 @@ describe("age", () => {
     expect(store.group_age_ms("limits")).toBe(2_000);
     expect(store.is_battery_stale.value).toBe(true);
   });
+  it("a span that the box counted goes on, but only while the box answers", () => {
+    store.connection.value = "live";
+    store.apply_state({ link: { role: "receiver", mode: "plain" } }, kNow);
+    store.page_now.value = kNow + 3_000;
+    expect(store.running_s("link", 10)).toBe(13);
+    expect(store.running_s("link", undefined)).toBeUndefined();
+    expect(store.running_s("box", 10)).toBeUndefined();
+    expect(store.is_radio_open.value).toBe(true);
+    store.connection.value = "offline";
+    expect(store.running_s("link", 10)).toBe(10);
+  });
   it("a clock of this browser set back makes nothing negative", () => {
     store.apply_state(battery({ age_ms: 100 }), kNow);
     store.page_now.value = kNow - 60_000;

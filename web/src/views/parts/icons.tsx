@@ -91,6 +91,12 @@ export const NetworkIcon = () => (
     <path d="M8.2 13.8a5.4 5.4 0 0 1 7.6 0M5 10.6a9.9 9.9 0 0 1 14 0" />
   </Icon>
 );
+export const RadioIcon = () => (
+  <Icon>
+    <path d="M12 12v8M8.5 8.5a5 5 0 0 1 7 0M5.7 5.7a9 9 0 0 1 12.6 0" />
+    <circle class="filled" cx="12" cy="11.5" r="1.4" />
+  </Icon>
+);
 export const OpenLockIcon = () => (
   <Icon>
     <rect x="5" y="11" width="14" height="9" rx="2" />

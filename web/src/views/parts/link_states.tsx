@@ -40,8 +40,14 @@ function ChangeRow({ change, of }: { change: LinkChange; of: "peer" | "bms" }) {
     <li class="change" data-tone={describe_peer_state(change.to).tone}>
       <time dateTime={change.time}>{short_time(change.time, page_now.value)}</time>
       <span class="change-states">
-        {humanise(change.from)} <span aria-hidden="true">→</span>
-        <span class="sr-only"> to </span> <strong class="change-to">{humanise(change.to)}</strong>
+        {change.from !== change.to && (
+          <>
+            {humanise(change.from)}
+            <span class="sr-only"> to </span>
+            <span aria-hidden="true"> → </span>
+          </>
+        )}
+        <strong class="change-to">{humanise(change.to)}</strong>
       </span>
       <span class="change-reason">{describe_change(change, of)}</span>
     </li>

@@ -13,6 +13,7 @@ import {
   kRejectedNames,
   name_of_peer,
   role_of_peers,
+  title_of_peer,
 } from "../../lib/link_words";
 import { can_write, group_age_ms, is_connected, is_group_stale, running_s, state } from "../../state/store";
 import { Card, Fact, Note, Pill, Unknown } from "./card";
@@ -240,7 +241,7 @@ export function PeerCard({ peer }: { peer: Peer }) {
   const no_session = peer.has_session === false && peer.state !== "disconnected" ? " No session is open yet." : "";
   return (
     <Card
-      title={name}
+      title={title_of_peer(peer, state.value.link?.role)}
       id={id}
       class="peer-card"
       is_stale={is_group_stale("link")}

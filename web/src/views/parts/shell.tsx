@@ -5,7 +5,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { sign_out } from "../../api/client";
-import { age, humanise } from "../../lib/format";
+import { age } from "../../lib/format";
+import { describe_role } from "../../lib/link_words";
 import { path } from "../../lib/router";
 import { set_theme, type Theme, theme } from "../../lib/theme";
 import type { Tone } from "../../lib/words";
@@ -164,20 +165,12 @@ function PlainBand() {
   );
 }
 
-const kRoleTags: Record<string, string> = {
-  "bms-gateway": "BMS gateway",
-  transmitter: "Transmitter",
-  receiver: "Receiver",
-};
-
 function RoleTag() {
   const { box, link } = state.value;
   if (!box) return null;
-  const title = kRoleTags[box.role] ?? humanise(box.role);
-  const long = box.role === "bms-gateway" && link ? `${title} and transmitter` : title;
   return (
-    <span class="role-tag" title={long}>
-      {title}
+    <span class="role-tag" title={describe_role(box.role, link)}>
+      {describe_role(box.role)}
     </span>
   );
 }
@@ -203,21 +196,25 @@ export function Shell({ title, children }: { title: string; children: ComponentC
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to the page
       </button>
-      <header class="top">
-        <a class="brand" href="#/">
-          <Mark />
-          <span class="brand-name">{name}</span>
-          <RoleTag />
-          {state.value.box?.demo && <span class="demo-tag">Demo</span>}
-        </a>
-        <Navigation />
-        <div class="top-side">
-          <ConnectionState />
-          <ThemeButton />
-          <Account />
-        </div>
-      </header>
-      <PlainBand />
+      <div class="top-frame">
+        <header class="top">
+          <a class="brand" href="#/">
+            <Mark />
+            <span class="brand-text">
+              <span class="brand-name">{name}</span>
+              <RoleTag />
+            </span>
+            {state.value.box?.demo && <span class="demo-tag">Demo</span>}
+          </a>
+          <Navigation />
+          <div class="top-side">
+            <ConnectionState />
+            <ThemeButton />
+            <Account />
+          </div>
+        </header>
+        <PlainBand />
+      </div>
       <OldBand />
       <main class="page" id="main" tabIndex={-1} ref={main}>
         <h1 class="sr-only">{title}</h1>

@@ -65,7 +65,7 @@ export function BmsLinkCard({ link }: { link: BmsLink }) {
           { label: "Port", value: link.port },
           { label: "Requests", value: link.requests_sent },
           { label: "Replies", value: link.replies_received },
-          { label: "Time-outs", value: link.timeouts, is_bad: true },
+          { label: "Time-outs", value: link.timeouts },
           { label: "Asked again", value: link.retries },
           { label: "Bad checksums", value: link.crc_errors, is_bad: true },
           { label: "Refusals", value: link.refusals },

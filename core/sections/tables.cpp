@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/sections/tables.hpp"
+
+#include <algorithm>
+
+namespace amphora::sections {
+
+namespace {
+
+using enum FieldKind;
+
+constexpr FieldSpec fact(std::string_view name, std::string_view title, std::int64_t size_max,
+                         std::string_view help) {
+  return {.name = name, .title = title, .kind = kText, .max = size_max, .help = help};
+}
+
+constexpr auto kMetadataFields =
+    std::array{fact("mac", "MAC address", 17, "Address of the radio: the name of the box on the air."),
+               fact("device_name", "Name", 48, "What people call this box."),
+               fact("role", "Role", 24, "What the box does."),
+               fact("firmware_version", "Version", 24, "Version of the program."),
+               fact("build_time", "Built", 20, "When the program was built, UTC."),
+               fact("commit", "Commit", 12, "Revision of the source it was built from."),
+               fact("board", "Board", 32, "What the program runs on.")};
+
+constexpr auto kNetworkFields = std::array{
+    FieldSpec{.name = "address", .title = "Address", .kind = kIp4, .help = "0.0.0.0: not connected."},
+    FieldSpec{.name = "gateway", .title = "Gateway", .kind = kIp4, .help = "Router to other networks."},
+    FieldSpec{.name = "mask", .title = "Network mask", .kind = kIp4, .help = "Size of the local network."},
+    FieldSpec{.name = "dns", .title = "Name server", .kind = kIp4, .help = "The first one in use."},
+    FieldSpec{.name = "dhcp",
+              .title = "DHCP",
+              .kind = kBool,
+              .default_number = 1,
+              .help = "Whether the address was assigned by the network."}};
+
+constexpr auto kMqttFields = std::array{
+    FieldSpec{
+        .name = "enabled", .title = "Enabled", .kind = kBool, .help = "Whether the box talks to a broker."},
+    FieldSpec{.name = "host",
+              .title = "Broker",
+              .kind = kText,
+              .min = 1,
+              .max = 64,
+              .default_text = "127.0.0.1",
+              .help = "Host name or address of the broker."},
+    FieldSpec{.name = "port",
+              .title = "Port",
+              .kind = kU16,
+              .min = 1,
+              .max = 65535,
+              .default_number = 1883,
+              .help = "1883 is usual, 8883 with TLS."},
+    FieldSpec{.name = "username",
+              .title = "User name",
+              .kind = kText,
+              .max = 32,
+              .help = "Empty for a broker that asks for none."},
+    FieldSpec{.name = "password",
+              .title = "Password",
+              .kind = kSecret,
+              .max = 48,
+              .help = "Never shown again and only sent sealed."},
+    FieldSpec{.name = "client_id",
+              .title = "Client name",
+              .kind = kText,
+              .max = 24,
+              .help = "How the broker tells clients apart; empty for a name made from the MAC address."}};
+
+constexpr auto kChemistries = std::array{Choice{"lfp", 0, "LFP (lithium iron phosphate)"},
+                                         Choice{"nmc", 1, "NMC (nickel manganese cobalt)"}};
+
+constexpr FieldSpec amps(std::string_view name, std::string_view title, std::int64_t default_ma,
+                         std::string_view help) {
+  return {.name = name,
+          .title = title,
+          .kind = kU32,
+          .unit = "A",
+          .scale = 1000,
+          .min = 0,
+          .max = 1'000'000,
+          .default_number = default_ma,
+          .help = help};
+}
+
+constexpr FieldSpec cell_volts(std::string_view name, std::string_view title, std::int64_t default_mv,
+                               std::string_view above, std::string_view help) {
+  return {.name = name,
+          .title = title,
+          .kind = kU16,
+          .unit = "V",
+          .scale = 1000,
+          .min = 2000,
+          .max = 4250,
+          .default_number = default_mv,
+          .above = above,
+          .help = help};
+}
+
+constexpr auto kBatteryFields = std::array{
+    FieldSpec{.name = "chemistry",
+              .title = "Chemistry",
+              .kind = kChoice,
+              .choices = kChemistries,
+              .help = "Decides which cell voltages can be right at all."},
+    FieldSpec{.name = "series_cells",
+              .title = "Cells in series",
+              .kind = kU16,
+              .min = 1,
+              .max = 192,
+              .default_number = 16,
+              .help = "A BMS that reports another number of cells makes every limit zero."},
+    FieldSpec{.name = "capacity_ah",
+              .title = "Capacity",
+              .kind = kU32,
+              .unit = "Ah",
+              .scale = 1000,
+              .min = 1000,
+              .max = 10'000'000,
+              .default_number = 100'000,
+              .help = "Installed capacity."},
+    amps("charge_current_max_a", "Largest charge current", 50'000,
+         "What cells, BMS, fuse and cable all bear for hours."),
+    amps("discharge_current_max_a", "Largest discharge current", 100'000,
+         "What cells, BMS, fuse and cable all bear for hours."),
+    cell_volts("cell_min_v", "Lowest cell voltage", 2800, "",
+               "No discharging while any cell is at or below this. Stay above the cut-off of the BMS."),
+    cell_volts("cell_empty_v", "Empty cell", 3000, "cell_min_v",
+               "Discharging ends here: times the number of cells it is the discharge voltage limit."),
+    cell_volts("cell_full_v", "Full cell", 3450, "cell_empty_v",
+               "Charging ends here: times the number of cells it is the charge voltage limit."),
+    cell_volts("cell_max_v", "Highest cell voltage", 3600, "cell_full_v",
+               "No charging while any cell is at or above this. Stay below the cut-off of the BMS."),
+    FieldSpec{.name = "soc_reserve_percent",
+              .title = "Reserve",
+              .kind = kU16,
+              .unit = "%",
+              .scale = 100,
+              .min = 0,
+              .max = 9000,
+              .default_number = 500,
+              .help = "State of charge at which the discharge limit is zero; it falls over the 10 % above."}};
+
+constexpr auto kPowerProfileFields = std::array{
+    FieldSpec{.name = "charge_limited",
+              .title = "Limit charging",
+              .kind = kBool,
+              .help = "Whether the cap below applies, in addition to the limits of the battery."},
+    amps("charge_current_limit_a", "Charge current at most", 50'000, "0 forbids charging."),
+    FieldSpec{.name = "discharge_limited",
+              .title = "Limit discharging",
+              .kind = kBool,
+              .help = "Whether the cap below applies, in addition to the limits of the battery."},
+    amps("discharge_current_limit_a", "Discharge current at most", 100'000, "0 forbids discharging.")};
+
+constexpr auto kSystemFields =
+    std::array{FieldSpec{.name = "name",
+                         .title = "Name",
+                         .kind = kText,
+                         .min = 1,
+                         .max = 64,
+                         .default_text = "Battery",
+                         .help = "What people call this box."},
+               FieldSpec{.name = "site",
+                         .title = "Site",
+                         .kind = kText,
+                         .min = 1,
+                         .max = 32,
+                         .default_text = "home",
+                         .help = "Short name of the place: part of topics and identifiers."}};
+
+constexpr auto kThemes =
+    std::array{Choice{"auto", 0, "As the system"}, Choice{"light", 1, "Light"}, Choice{"dark", 2, "Dark"}};
+
+constexpr auto kDisplayFields = std::array{
+    FieldSpec{.name = "theme", .title = "Theme", .kind = kChoice, .choices = kThemes, .help = "Colours."},
+    FieldSpec{.name = "time_zone",
+              .title = "Time zone",
+              .kind = kText,
+              .max = 40,
+              .default_text = "UTC",
+              .help = "As in Europe/Berlin."},
+    FieldSpec{.name = "fahrenheit",
+              .title = "Fahrenheit",
+              .kind = kBool,
+              .help = "Temperatures in °F instead of °C."}};
+
+constexpr auto kTables = std::array{
+    SectionTable{kMetadata, "metadata", "Identity", "What this box is.", kMetadataFields, false},
+    SectionTable{kNetwork, "network", "Network", "How this box is connected.", kNetworkFields, false},
+    SectionTable{kMqtt, "mqtt", "MQTT", "The broker that gets telemetry.", kMqttFields, true},
+    SectionTable{kBattery, "battery", "Battery",
+                 "What the cells may do. Take the bounds from the data sheet of the cells.", kBatteryFields,
+                 true},
+    SectionTable{kPowerProfile, "power_profile", "Power profile",
+                 "What you allow at present, within what the battery allows.", kPowerProfileFields, true},
+    SectionTable{kSystem, "system", "Box", "What this box is called.", kSystemFields, true},
+    SectionTable{kDisplay, "display", "Display", "How values are shown.", kDisplayFields, true}};
+
+constexpr auto kSpecs = [] {
+  std::array<state::SectionSpec, kTables.size()> specs{};
+  std::ranges::transform(kTables, specs.begin(), [](const SectionTable& table) { return table.spec(); });
+  return specs;
+}();
+
+static_assert(std::ranges::all_of(kTables, is_valid));
+static_assert(std::ranges::is_sorted(kTables, std::ranges::less_equal{}, &SectionTable::id));
+
+}  // namespace
+
+std::span<const SectionTable> tables() {
+  return kTables;
+}
+
+std::span<const state::SectionSpec> specs() {
+  return kSpecs;
+}
+
+const SectionTable* find_table(state::SectionId id) {
+  const auto found = std::ranges::find(kTables, id, &SectionTable::id);
+  return found == kTables.end() ? nullptr : &*found;
+}
+
+const SectionTable* find_table(std::string_view name) {
+  const auto found = std::ranges::find(kTables, name, &SectionTable::name);
+  return found == kTables.end() ? nullptr : &*found;
+}
+
+}  // namespace amphora::sections
