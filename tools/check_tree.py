@@ -20,7 +20,7 @@ SPDX_SUFFIXES = {".cpp", ".hpp", ".c", ".h", ".py", ".sh", ".cmake", ".ts", ".ts
                  ".sql"}
 SPDX_NAMES = {"CMakeLists.txt", "Makefile", "postinst", "prerm", "postrm", "run"}
 MAX_CPP_LINES = 800
-BINARY_SUFFIXES = {".png", ".ico", ".woff2", ".jpg", ".webp", ".gz", ".bin"}
+BINARY_SUFFIXES = {".png", ".ico", ".woff2", ".jpg", ".webp", ".gz", ".bin", ".pcap"}
 # A fuzz corpus holds arbitrary bytes, and the licence text is not ours to judge.
 EXEMPT = re.compile(r"^(LICENSE$|fuzz/corpus/)")
 # Character classes keep this table from matching itself.

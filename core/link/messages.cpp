@@ -26,7 +26,7 @@ struct TypeName {
   Type type;
   std::string_view name;
 };
-constexpr std::array kTypeNames{
+constexpr auto kTypeNames = std::array{
     TypeName{Type::kProbe, "probe"},
     TypeName{Type::kProbeAck, "probe_ack"},
     TypeName{Type::kHello, "session_hello"},
@@ -494,7 +494,7 @@ struct Reader {
   Type type;
   Decoded (*read)(ByteReader);
 };
-constexpr std::array kReaders{
+constexpr auto kReaders = std::array{
     Reader{Type::kProbe, read_probe},
     Reader{Type::kProbeAck, read_probe_ack},
     Reader{Type::kHello, read_hello},

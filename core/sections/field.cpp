@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <system_error>
 
 namespace amphora::sections {
 
@@ -212,11 +211,13 @@ Result<FieldValue, FieldError> parse_number(const FieldSpec& field, std::string_
   // More digits than any field has: no overflow below.
   constexpr std::size_t kDigitsMax = 12;
   const std::size_t point = text.find('.');
-  const std::string_view whole = text.substr(0, point);
-  std::string_view decimals = point == std::string_view::npos ? std::string_view{} : text.substr(point + 1);
+  const bool has_point = point != std::string_view::npos;
+  const std::string_view whole{text.data(), has_point ? point : text.size()};
+  std::string_view decimals = text;
+  decimals.remove_prefix(has_point ? point + 1 : text.size());
   const FieldError no_number{0, Reason::kNotANumber, 0};
   const auto units = parse_whole(whole);
-  if (!units || (point != std::string_view::npos && (decimals.empty() || !parse_whole(decimals)))) {
+  if (!units || (has_point && (decimals.empty() || !parse_whole(decimals)))) {
     return no_number;
   }
   if (whole.size() > kDigitsMax) {
@@ -245,7 +246,7 @@ Result<FieldValue, FieldError> parse_ip4(std::string_view text) {
     if (end == std::string_view::npos || end == 0 || end > 3) {
       return no_address;
     }
-    const auto byte = parse_whole(text.substr(0, end));
+    const auto byte = parse_whole({text.data(), end});
     if (!byte || *byte > 255) {
       return no_address;
     }

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "apps/amphora/emulate/air.hpp"
 #include "apps/amphora/emulate/living_battery.hpp"
 #include "apps/amphora/emulate/register_file.hpp"
 
@@ -54,6 +55,15 @@ TEST(RegisterFile, MissingAndEmptyFilesAreErrors) {
   EXPECT_THAT(read_register_file("/nonexistent").errors, ElementsAre(HasSubstr("No such file")));
   EXPECT_THAT(read_register_file("/").errors, ElementsAre(HasSubstr("/: ")));
   EXPECT_THAT(read_register_file("/dev/null").errors, ElementsAre(HasSubstr("no register in the file")));
+}
+
+TEST(AirChannels, ListsAndRanges) {
+  EXPECT_THAT(parse_channels("1-3,11"), ElementsAre(1, 2, 3, 11));
+  EXPECT_THAT(parse_channels("6"), ElementsAre(6));
+  EXPECT_THAT(parse_channels("14,1"), ElementsAre(14, 1));
+  for (const char* bad : {"", "0", "15", "1,", ",1", "3-1", "1-", "-3", "a", "1 2", "1-2-3"}) {
+    EXPECT_THAT(parse_channels(bad), IsEmpty()) << bad;
+  }
 }
 
 TEST(LivingBattery, EveryValueMovesAndStaysPlausible) {

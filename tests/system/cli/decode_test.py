@@ -34,3 +34,19 @@ with subprocess.Popen([AMPHORA, "decode", "victron"], stdin=subprocess.PIPE, std
     assert json.loads(child.stdout.readline())["name"] == "keepalive"
     child.stdin.close()
     assert child.wait(timeout=PATIENCE) == 0
+
+# A binary capture, from a file and through a pipe, frame by frame.
+SAMPLE = "tests/vectors/espnow_sample.pcap"
+lines = [json.loads(line) for line in run("decode", "link", SAMPLE).stdout.splitlines()]
+assert [line["size"] for line in lines] == [250, 20, 1470], lines
+assert lines[1]["source"] == "24:0a:c4:01:02:03" and lines[1]["destination"] == "30:ae:a4:04:05:06", lines[1]
+with open(SAMPLE, "rb") as file:
+    capture = file.read()
+with subprocess.Popen([AMPHORA, "decode", "link"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    child.stdin.write(capture[: 24 + 16 + 301])
+    child.stdin.flush()
+    assert json.loads(child.stdout.readline())["frame"] == 1
+    child.stdin.close()
+    assert child.wait(timeout=PATIENCE) == 0
+lines = [json.loads(line) for line in run("decode", "link", text="01 2A 00 00 00\n01\n").stdout.splitlines()]
+assert lines[0]["name"] == "probe" and lines[0]["sequence"] == 42 and lines[1]["error"], lines

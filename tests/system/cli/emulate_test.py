@@ -59,3 +59,58 @@ with folder() as place:
         gx.say("return")
         gx.expect(event="returned")
     assert "239" in run("emulate", "gx", "--can", "udp://10.0.0.1:5", code=2).stderr
+
+# The air between radios, spoken to as docs/protocols/air.md says.
+MARK = b"AAR1"
+
+
+def mac(number):
+    return bytes([2, 0, 0, 0, 0, number])
+
+
+class AirClient:
+    def __init__(self, address, number, channel):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.settimeout(60)
+        self.socket.connect(address)
+        self.socket.send(MARK + b"\x01" + bytes(7) + bytes([number]) + mac(number) + bytes([channel, 1]))
+        assert self.receive(0x81)[8] == 0, "not welcome"
+
+    def send(self, token, to, data):
+        self.socket.send(MARK + b"\x02" + token.to_bytes(4, "little") + to + len(data).to_bytes(2, "little") + data)
+        answer = self.receive(0x82)
+        assert int.from_bytes(answer[:4], "little") == token
+        return answer[4]
+
+    def receive(self, kind):
+        datagram = self.socket.recv(1000)
+        assert datagram[:5] == MARK + bytes([kind]), datagram
+        return datagram[5:]
+
+
+with emulator("air", "--listen", "127.0.0.1:0", "--channels", "1,6,11") as air:
+    host, port = air.expect(event="ready")["listen"].split(":")
+    a = AirClient((host, int(port)), 1, 6)
+    air.expect(event="joined", mac="02:00:00:00:00:01", channel=6)
+    b = AirClient((host, int(port)), 2, 6)
+    assert a.send(7, mac(2), b"hello") == 0
+    assert b.receive(0x84)[-5:] == b"hello"
+    assert a.send(8, mac(3), b"hello") == 1  # nobody: no ack
+    b.socket.send(MARK + b"\x03" + bytes(4) + bytes([11]))
+    assert b.receive(0x83)[4:] == bytes([11, 0])
+    air.expect(event="channel", mac="02:00:00:00:00:02", channel=11)
+    assert a.send(9, mac(2), b"hello") == 1
+    air.say("loss 1")
+    air.expect(event="loss")
+    assert a.send(10, mac(2), b"hello") == 1
+    air.say("status")
+    status = air.expect(event="status")
+    assert (status["radios"], status["frames"], status["delivered"], status["no_ack"]) == (2, 4, 1, 3), status
+    b.socket.send(MARK + b"\x04")
+    air.expect(event="left", mac="02:00:00:00:00:02")
+    air.say("quit")
+    assert air.child.wait(timeout=60) == 0
+
+assert "--allow-remote" in run("emulate", "air", "--listen", "0.0.0.0:0", code=2).stderr
+assert "channels from 1 to 14" in run("emulate", "air", "--channels", "0-3", code=2).stderr
+assert "127.0.0.1:47000" in run("emulate", "air", "--listen", "nowhere", code=2).stderr
