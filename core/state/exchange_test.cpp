@@ -292,6 +292,51 @@ TEST(Exchange, AHangingStoreDelaysNothingElse) {
   EXPECT_LE(world.frames - before, 12U) << "waiting must not fill the air";
 }
 
+// A transmitter with two receivers: what one of them changes reaches the other through the owner.
+TEST(Exchange, AChangeOfOnePeerReachesTheOtherThroughTheOwner) {
+  struct Box {
+    explicit Box(NodeId self) : replica{clock, kTestSpecs, self, kOwnerId} {
+      (void)clock.set_wall_time(at_ms(0), WallTime{kWall});
+    }
+    HybridClock clock;
+    Replica replica;
+  };
+  Box owner{kOwnerId};
+  Box first{kPeerId};
+  Box second{NodeId{0x0C}};
+  Exchange to_first{owner.replica, {.seed = 1}};
+  Exchange to_second{owner.replica, {.seed = 2}};
+  Exchange of_first{first.replica, {.seed = 3}};
+  Exchange of_second{second.replica, {.seed = 4}};
+  const std::pair<Exchange*, Exchange*> lines[] = {
+      {&to_first, &of_first}, {&of_first, &to_first}, {&to_second, &of_second}, {&of_second, &to_second}};
+  for (const auto& [from, to] : lines) {
+    from->begin_session(at_ms(0));
+  }
+  const auto run = [&](std::int64_t until_ms) {
+    for (TimePoint now = at_ms(0); now < at_ms(until_ms); now += std::chrono::milliseconds{1}) {
+      for (Box* box : {&owner, &first, &second}) {
+        while (const auto request = box->replica.poll_store(now)) {
+          box->replica.handle_stored(now, request->section, request->ticket);
+        }
+      }
+      for (const auto& [from, to] : lines) {
+        while (const auto message = from->poll_transmit(now)) {
+          to->handle_message(now, *message);
+        }
+      }
+    }
+  };
+  run(100);
+  ASSERT_TRUE(first.replica.change(at_ms(100), 1, payload_of(1).bytes()).ok());
+  run(300);
+  EXPECT_EQ(second.replica.current(1), first.replica.current(1));
+  EXPECT_EQ(second.replica.current(1).origin, kPeerId);
+  EXPECT_TRUE(to_first.is_synchronised() && to_second.is_synchronised());
+  EXPECT_EQ(to_second.statistics().data_sent, 1U);
+  EXPECT_EQ(to_first.statistics().data_sent, 0U) << "what came from a peer is not sent back to it";
+}
+
 struct ExchangeContract {
   struct Machine {
     explicit Machine(std::uint64_t seed)
