@@ -59,21 +59,23 @@ void Discovery::plan(std::uint8_t home) {
     }
     return false;
   };
-  const bool has_home = visit(home);
+  is_home_first_ = visit(home);
   for (const std::uint8_t channel : kUsualChannels) {
     (void)visit(channel);
   }
   for (std::uint8_t channel = 1; channel <= kChannelMax; ++channel) {
     (void)visit(channel);
   }
-  if (has_home && plan_size_ > 1) {
+  if (is_home_first_ && plan_size_ > 1) {
     plan_[plan_size_++] = home;
   }
 }
 
 void Discovery::begin_channel(TimePoint now) {
   step_ = Step::kTune;
-  probes_left_ = std::max<std::uint8_t>(config_.probes_per_channel, 1);
+  const bool is_first_at_home = is_home_first_ && plan_index_ == 0;
+  const std::uint8_t probes = is_first_at_home ? config_.home_probes : config_.probes_per_channel;
+  probes_left_ = std::max<std::uint8_t>(probes, 1);
   due_ = add_saturating(now, config_.radio_patience);
 }
 

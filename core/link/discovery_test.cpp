@@ -68,12 +68,20 @@ TEST(Discovery, VisitsEveryChannelTheUsualOnesFirst) {
 TEST(Discovery, TheHomeChannelComesFirstAndLast) {
   Bench bench;
   bench.machine.start(bench.now, 9);
-  const auto visited = bench.run(280ms);
+  const auto visited = bench.run(300ms);
   ASSERT_GE(visited.size(), 14U);
   EXPECT_EQ(visited[0], 9);
   EXPECT_EQ(visited[1], 1);
   EXPECT_EQ(visited[13], 9);
   EXPECT_EQ(std::count(visited.begin(), visited.begin() + 13, 9), 1);
+}
+
+TEST(Discovery, TheHomeChannelIsAskedMoreOften) {
+  Bench bench;
+  bench.machine.start(bench.now, 9);
+  const auto visited = bench.run(40ms);
+  EXPECT_EQ(visited, (std::vector<std::uint8_t>{9, 1}));
+  EXPECT_EQ(bench.probes.size(), 5U) << "four at home, then the first on channel 1";
 }
 
 TEST(Discovery, FindsAReceiverOnAnyChannel) {

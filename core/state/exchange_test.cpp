@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "core/state/state_test_support.hpp"
+#include "tests/contract/machine_contract.hpp"
 
 namespace amphora::state {
 namespace {
@@ -289,6 +290,94 @@ TEST(Exchange, AHangingStoreDelaysNothingElse) {
   const std::uint64_t before = world.frames;
   world.run(std::chrono::seconds{4});
   EXPECT_LE(world.frames - before, 12U) << "waiting must not fill the air";
+}
+
+struct ExchangeContract {
+  struct Machine {
+    explicit Machine(std::uint64_t seed)
+        : replica{clock, kTestSpecs, seed % 2 == 0 ? kOwnerId : kPeerId, kOwnerId},
+          exchange{replica,
+                   ExchangeConfig{.seed = seed, .part_size_max = seed % 3 == 0 ? 25 : kPayloadSizeMax}} {
+      (void)clock.set_wall_time(at_ms(0), WallTime{kWall});
+    }
+    void handle_timeout(TimePoint now) {
+      replica.handle_timeout(now);
+      exchange.handle_timeout(now);
+    }
+    TimePoint poll_timeout() const { return earliest(replica.poll_timeout(), exchange.poll_timeout()); }
+    std::optional<ExchangeEvent> poll_event() { return exchange.poll_event(); }
+    HybridClock clock;
+    Replica replica;
+    Exchange exchange;
+    bool is_store_failing = false;
+  };
+  static Machine make(std::uint64_t seed) { return Machine{seed}; }
+  static Record any_record(Rng& rng) {
+    return {rng.below(6),
+            {static_cast<std::uint64_t>(kWall) + rng.below(2000), 0},
+            rng.chance(500'000) ? kOwnerId : kPeerId,
+            payload_of(static_cast<std::uint8_t>(rng.next()), rng.below(kPayloadSizeMax + 1))};
+  }
+  static void feed(Machine& machine, TimePoint now, Rng& rng) {
+    const auto section = static_cast<SectionId>(rng.below(7));
+    const Record record = any_record(rng);
+    switch (rng.below(10)) {
+      case 0:
+        return machine.exchange.begin_session(now);
+      case 1:
+        return rng.chance(200'000) ? machine.exchange.end_session(now)
+                                   : machine.exchange.set_status(now, static_cast<std::uint8_t>(rng.next()));
+      case 2: {
+        Beacon beacon;
+        beacon.count = static_cast<std::uint8_t>(rng.below(18));
+        for (std::size_t i = 0; i < kSectionCountMax; ++i) {
+          beacon.versions[i] = rng.below(5);
+          beacon.stamps[i] = {static_cast<std::uint64_t>(kWall) + rng.below(2000), 0};
+        }
+        beacon.digest = rng.next();
+        beacon.wants_answer = rng.chance(500'000);
+        return machine.exchange.handle_message(now, beacon);
+      }
+      case 3:
+        return machine.exchange.handle_message(now, Request{section, rng.below(5)});
+      case 4:
+        return machine.exchange.handle_message(
+            now, SectionData{section, record, static_cast<std::uint8_t>(rng.below(3)),
+                             static_cast<std::uint8_t>(rng.below(4))});
+      case 5:
+        return machine.exchange.handle_message(
+            now, SectionAck{section, record.version, record.stamp, static_cast<AckResult>(rng.below(3))});
+      case 6:
+        machine.is_store_failing = rng.chance(300'000);
+        return machine.exchange.handle_send_failed(now);
+      default:
+        (void)machine.replica.change(now, section, record.payload.bytes());
+    }
+  }
+  static bool drain_one(Machine& machine, TimePoint now, Digest& digest) {
+    if (const auto request = machine.replica.poll_store(now)) {
+      if (machine.is_store_failing) {
+        machine.replica.handle_store_failed(now, request->section, request->ticket);
+      } else {
+        machine.replica.handle_stored(now, request->section, request->ticket);
+      }
+      return true;
+    }
+    if (const auto message = machine.exchange.poll_transmit(now)) {
+      digest.add_number(static_cast<std::int64_t>(message->index()));
+      if (const auto* data = std::get_if<SectionData>(&*message)) {
+        digest.add_number(static_cast<std::int64_t>(digest_of(data->section, data->record)));
+      }
+      return true;
+    }
+    const auto event = machine.exchange.poll_event();
+    digest.add_number(event ? static_cast<std::int64_t>(event->kind) : 99);
+    return event.has_value();
+  }
+};
+
+TEST(Exchange, KeepsTheMachineContract) {
+  contract::check_machine_contract<ExchangeContract>();
 }
 
 // ---- properties

@@ -240,7 +240,7 @@ std::optional<SessionMessage> SessionJoiner::poll_transmit(TimePoint now, const 
   }
   Duration pause = kHandshakeRetryMin;
   for (unsigned i = 0; i < tries_ && pause < kHandshakeRetryMax; ++i) {
-    pause += pause / 2;
+    pause += pause / 4;
   }
   pause = std::min(pause, kHandshakeRetryMax);
   pause += Duration{rng_.between(0, pause.count() / 4)};

@@ -75,7 +75,7 @@ using SessionMessage = std::variant<Hello, Challenge, Confirm, Grant>;
 
 inline constexpr Duration kHandshakeRetryMin = std::chrono::milliseconds{30};
 inline constexpr Duration kHandshakeRetryMax = std::chrono::seconds{2};
-inline constexpr unsigned kConfirmTries = 6;
+inline constexpr unsigned kConfirmTries = 8;
 // Handshakes asked for with request() begin at least this far apart, and so are invitations.
 inline constexpr Duration kRequestSpacing = std::chrono::milliseconds{250};
 // Handshakes the granter has answered and waits for the Confirm of; the oldest gives way. More than one, so

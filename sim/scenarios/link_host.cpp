@@ -17,10 +17,11 @@ constexpr state::SectionSpec kPeerSections[] = {
     {1, "network", true}, {2, "mqtt", true}, {3, "battery", true}, {4, "power_profile", true}};
 constexpr state::SectionSpec kOwnSectionSpecs[] = {{0, "system", true}};
 
-crypto::Key key_of_the_pairing() {
+// Each pairing has its own. The twin has the first transmitter's address, not its key.
+crypto::Key key_of_the_pairing(std::uint8_t transmitter) {
   crypto::Key key{};
   for (std::size_t i = 0; i < key.size(); ++i) {
-    key[i] = static_cast<std::uint8_t>(3 * i + 1);
+    key[i] = static_cast<std::uint8_t>(3 * i + transmitter);
   }
   return key;
 }
@@ -101,7 +102,7 @@ void LinkWorld::boot_transmitter(std::uint8_t index, TimePoint at) {
   config.self = box.address;
   config.mode = plan_.is_sealed ? link::Mode::kSealed : link::Mode::kPlain;
   if (plan_.is_paired) {
-    config.peer = node::PairedPeer{boxes_[kReceiverBox].address, key_of_the_pairing()};
+    config.peer = node::PairedPeer{boxes_[kReceiverBox].address, key_of_the_pairing(index)};
   }
   config.sections = kPeerSections;
   config.memory = box.has_lost_memory ? state::Memory::kVolatile : state::Memory::kDurable;
@@ -150,12 +151,15 @@ void LinkWorld::boot_receiver(TimePoint at) {
   box.receiver.emplace(config);
   for (std::uint8_t i = 0; i < plan_.transmitter_count; ++i) {
     const auto position = box.database.read(i);
-    const bool is_known = position.state == FlashStore::ReadState::kGood ||
-                          box.store.read(section_key(i, 1)).state != FlashStore::ReadState::kAbsent;
+    bool is_known = position.state == FlashStore::ReadState::kGood;
+    for (const state::SectionSpec& spec : kPeerSections) {
+      const auto read = box.store.read(section_key(i, spec.id));
+      is_known = is_known || read.state != FlashStore::ReadState::kAbsent;
+    }
     if (!plan_.is_paired && !is_known) {
       continue;
     }
-    (void)box.receiver->add_peer(at, node::PairedPeer{boxes_[i].address, key_of_the_pairing()});
+    (void)box.receiver->add_peer(at, node::PairedPeer{boxes_[i].address, key_of_the_pairing(i)});
     restore_sections(kReceiverBox, at, i, box.receiver->peer(boxes_[i].address)->replica());
     if (position.state == FlashStore::ReadState::kGood && plan_.sabotage != LinkSabotage::kForgetsPosition) {
       ByteReader reader{position.bytes};
@@ -484,11 +488,6 @@ void LinkWorld::deliver(TimePoint at) {
     for (std::uint8_t i = 0; i < kTransmittersMax; ++i) {
       transmitter = boxes_[i].address == delivery->peer ? i : transmitter;
     }
-    if (box.fails_writes || consumers_[transmitter].waiting.is_full()) {
-      box.receiver->handle_delivery_failed(at, delivery->peer);
-      consumers_[transmitter].waiting.clear();
-      continue;
-    }
     DeliveredReading reading;
     reading.epoch = delivery->delivery.epoch;
     reading.sequence = delivery->delivery.entry.sequence;
@@ -510,11 +509,17 @@ ByteSpan LinkWorld::encode_position(const DeliveredReading& reading, std::array<
   return out;
 }
 
-// All that waits goes into one transaction, together with the position of the last.
-void LinkWorld::begin_transaction(std::uint8_t transmitter, TimePoint) {
+// All that waits goes into one transaction, together with the position of the last. A failure is told only
+// while none is under way, because everything handed out is handed out again then.
+void LinkWorld::begin_transaction(std::uint8_t transmitter, TimePoint at) {
   Box& box = boxes_[kReceiverBox];
   Consumer& consumer = consumers_[transmitter];
   if (!consumer.in_transaction.is_empty() || consumer.waiting.is_empty()) {
+    return;
+  }
+  if (box.fails_writes) {
+    box.receiver->handle_delivery_failed(at, boxes_[transmitter].address);
+    consumer.waiting.clear();
     return;
   }
   std::array<std::uint8_t, 8> bytes{};

@@ -2,7 +2,7 @@
 // Everything that determines one run of the radio link's world: a run is a pure function of its plan.
 //
 // Boxes are numbered: transmitters first, then the receiver, then the twin (a second transmitter with the
-// identity of the first, which only runs while a fault switches it on).
+// address of the first, which only runs while a fault switches it on).
 #pragma once
 
 #include <array>
@@ -51,7 +51,7 @@ enum class LinkFaultKind : std::uint8_t {
   kStoreFails,     // box: writes fail
   kStoreTorn,      // box: a power cut may destroy a record for good
   kClockStep,      // box: its date jumps by this many seconds minus 2^23
-  kTwin,           // a second transmitter with the identity of the first
+  kTwin,           // a second transmitter with the address of the first, but not its pairing
   kAttacker,       // somebody sends recorded frames again, as they were and altered
   kCount
 };

@@ -83,6 +83,8 @@ test("an unsealed radio is told in red on every page, until it is sealed", async
             return getComputedStyle(element).backgroundColor === red;
           });
           assert.equal(is_red, true, path);
+          await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+          assert.ok((await band.boundingBox()).y >= 0, `${path}: seen however far one scrolls`);
         }
       }
       await checks.open_page(page, server.url, "/network");
@@ -119,7 +121,7 @@ test("the network page tells the own box and the peer apart, and the state of th
     );
     const current = peer_card(page).locator(".link-states [aria-current]");
     assert.equal(await text_of(current), "Connected");
-    assert.match(await text_of(part(page, "What happened")), /Connected → Degraded frames were not acknowledged/);
+    assert.match(await text_of(part(page, "What happened")), /Connected to → Degraded frames were not acknowledged/);
     for (const [seconds, title] of [
       [12, "Degraded"],
       [22, "Failing"],
@@ -184,7 +186,7 @@ test("a gateway's network page shows bus, BMS and control loop", async () => {
     await checks.wait_for_connection(page, "live");
     assert.match(await text_of(page.getByRole("region", { name: "Inverter bus" })), /can0 .*Frames sent 1200/);
     const bms = page.getByRole("region", { name: "BMS", exact: true });
-    assert.match(await text_of(bms), /Requests 900 .*Disconnected → Connected it answered again/);
+    assert.match(await text_of(bms), /Requests 900 .*Disconnected to → Connected it answered again/);
     assert.match(await text_of(page.getByRole("region", { name: "Control loop" })), /Longest delay 900 µs/);
     assert.equal(await page.getByRole("region", { name: "Pairing" }).count(), 0);
   });

@@ -105,9 +105,9 @@ test("each kind of field: address, switch, choice, secret", async () => {
   await with_page({ role: "transmitter" }, async (page, server) => {
     await open_sections(page, server);
     const network = card_of(page, "own", "Network");
-    await network.getByLabel("Router").fill("192.168.1.300");
+    await network.getByLabel("Router", { exact: true }).fill("192.168.1.300");
     await network.getByText("is not an address").waitFor();
-    await network.getByLabel("Router").fill("192.168.1.254");
+    await network.getByLabel("Router", { exact: true }).fill("192.168.1.254");
     await network.getByLabel("Address from the router").check();
     await network.getByRole("button", { name: "Save network" }).click();
     await network.getByText("Saved as version").waitFor();
@@ -196,10 +196,13 @@ test("of a peer that is away the last known values are shown, grey, with age and
         () => document.querySelector("input#state-020000000001-battery-charge_current_max_a").disabled,
       );
       assert.equal(await field.inputValue(), "50");
-      const seconds = () =>
-        Number(/Last beacon (\d+) s/.exec(document.querySelector("[data-scope] > .note").innerText)[1]);
       const before = Number(/Last beacon (\d+) s/.exec(note)[1]);
-      await checks.wait_until(page, `(${seconds})() > ${before}`);
+      await checks.wait_until(
+        page,
+        (seconds) =>
+          Number(/Last beacon (\d+) s/.exec(document.querySelector("[data-scope] > .note").innerText)[1]) > seconds,
+        before,
+      );
       assert.equal(await scope_of(page, "own").locator("[data-stale]").count(), 0, "one's own are not away");
       assert.equal(await page.getByLabel("Time zone").isDisabled(), false);
       server.box.options.peer_away = false;

@@ -72,6 +72,9 @@ struct MqttSection {
   std::string discovery_prefix = "homeassistant";
   Duration reading_interval = std::chrono::seconds{10};
   Duration state_interval = std::chrono::milliseconds{1000};
+  // No keys of the file: what the shared settings of a radio link say. The password is never shown.
+  std::string password;
+  std::string client_id;
 };
 
 struct RadioSection {

@@ -88,7 +88,7 @@ function SectionCard({ scope, section, is_offline }: SectionCardProps) {
       of_peer={is_offline}
       aside={
         <span title={sync.text} data-sync={section.sync}>
-          <Pill tone={sync.tone}>{sync.title}</Pill>
+          <Pill tone={is_offline ? "neutral" : sync.tone}>{sync.title}</Pill>
         </span>
       }
     >

@@ -42,8 +42,9 @@ function ChangeRow({ change, of }: { change: LinkChange; of: "peer" | "bms" }) {
       <span class="change-states">
         {change.from !== change.to && (
           <>
-            {humanise(change.from)} <span aria-hidden="true">→</span>
-            <span class="sr-only"> to </span>{" "}
+            {humanise(change.from)}
+            <span class="sr-only"> to </span>
+            <span aria-hidden="true"> → </span>
           </>
         )}
         <strong class="change-to">{humanise(change.to)}</strong>

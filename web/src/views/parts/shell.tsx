@@ -196,23 +196,25 @@ export function Shell({ title, children }: { title: string; children: ComponentC
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to the page
       </button>
-      <header class="top">
-        <a class="brand" href="#/">
-          <Mark />
-          <span class="brand-text">
-            <span class="brand-name">{name}</span>
-            <RoleTag />
-          </span>
-          {state.value.box?.demo && <span class="demo-tag">Demo</span>}
-        </a>
-        <Navigation />
-        <div class="top-side">
-          <ConnectionState />
-          <ThemeButton />
-          <Account />
-        </div>
-      </header>
-      <PlainBand />
+      <div class="top-frame">
+        <header class="top">
+          <a class="brand" href="#/">
+            <Mark />
+            <span class="brand-text">
+              <span class="brand-name">{name}</span>
+              <RoleTag />
+            </span>
+            {state.value.box?.demo && <span class="demo-tag">Demo</span>}
+          </a>
+          <Navigation />
+          <div class="top-side">
+            <ConnectionState />
+            <ThemeButton />
+            <Account />
+          </div>
+        </header>
+        <PlainBand />
+      </div>
       <OldBand />
       <main class="page" id="main" tabIndex={-1} ref={main}>
         <h1 class="sr-only">{title}</h1>
