@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kEpochsMax = 256;
 constexpr Duration kMemoryCheckInterval{1'000'000};
 constexpr std::uint16_t kReadingFormat = 1;
+// What may still be on its way to the database at the end of a quiet time.
+constexpr Duration kFlowMax{5'000'000};
 constexpr std::size_t kReadingSizeMin = 16;
 constexpr std::size_t kReadingSizeSpread = 64;
 // Locally administered, so that nobody's real box is meant.
@@ -338,6 +340,15 @@ void LinkWorld::finish() {
   figures_.virtual_time = now_.time_since_epoch();
   if (plan_.quiet > Duration{}) {
     section_checker_.judge_equal(now_);
+    const auto under_way = static_cast<std::uint64_t>(kFlowMax / plan_.reading_period) + 1;
+    for (std::uint8_t index = 0; index < plan_.transmitter_count; ++index) {
+      const std::uint64_t waiting = counters_of(boxes_[index]).waiting;
+      if (waiting > under_way) {
+        violations_.add(kInvariantDelivery, now_,
+                        "readings wait although nothing is wrong any more; a: how many, b: box",
+                        static_cast<std::int64_t>(waiting), index);
+      }
+    }
   }
   for (std::size_t i = 0; i < plan_.transmitter_count; ++i) {
     figures_.not_found += boxes_[i].has_had_session ? 0U : 1U;
