@@ -198,7 +198,9 @@ void plan_dual_battery(LinkPlan& plan, Rng& rng, const LinkScenarioOptions&) {
 }
 
 // Power goes within 40 ms after a change, on either side: while it is being written, sent, or written there.
+// Readings are so frequent that some are on their way to the database.
 void plan_power_cuts(LinkPlan& plan, Rng& rng, const LinkScenarioOptions&) {
+  plan.reading_period = milliseconds{100};
   const Duration until = plan.duration - seconds{60};
   std::uint32_t number = 1;
   for (Duration begin = seconds{10}; begin + seconds{6} <= until; begin += seconds{6}) {
@@ -240,7 +242,8 @@ constexpr std::array kEntries{
           plan_edit_apart},
     Entry{{"link-edit-fresh", "both sides edit while one has just booted with empty memory", minutes{2}},
           plan_edit_fresh},
-    Entry{{"link-power-cuts", "power goes just after settings were changed", minutes{4}}, plan_power_cuts},
+    Entry{{"link-power-cuts", "power goes while settings and readings are being written", minutes{4}},
+          plan_power_cuts},
     Entry{{"link-two-transmitters", "two transmitters, one receiver", minutes{3}}, plan_two_transmitters},
     Entry{{"link-dual-battery", "192 cells, five times a second", minutes{1}}, plan_dual_battery},
 };

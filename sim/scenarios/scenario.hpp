@@ -44,11 +44,11 @@ struct ScenarioInfo {
 struct Options {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;           // runs seed, seed + 1, …
-  std::optional<Duration> duration;  // empty: the scenario's own
+  std::optional<Duration> duration{};  // empty: the scenario's own
   // Of serial writes and received CAN frames; on the air of each frame, that is of each try of the MAC and of
   // each of its acknowledgements (a broadcast has one try).
   std::uint32_t loss_ppm = 0;
-  LinkScenarioOptions link;
+  LinkScenarioOptions link{};
   bool trace = false;  // keep the last entries also of a run without violation
   Sabotage sabotage = Sabotage::kNone;
   LinkSabotage link_sabotage = LinkSabotage::kNone;
