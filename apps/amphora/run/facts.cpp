@@ -87,7 +87,8 @@ std::uint32_t name_server() {
 
 // systemd-networkd and dhclient keep their leases in files.
 bool has_lease(const std::string& interface) {
-  const std::string networkd = "/run/systemd/netif/leases/" + std::to_string(if_nametoindex(interface.c_str()));
+  const std::string networkd =
+      "/run/systemd/netif/leases/" + std::to_string(if_nametoindex(interface.c_str()));
   const std::string dhclient = "/var/lib/dhcp/dhclient." + interface + ".leases";
   return access(networkd.c_str(), F_OK) == 0 || access(dhclient.c_str(), F_OK) == 0;
 }
@@ -115,8 +116,8 @@ std::string board_name() {
 void put_text(FieldChanges& changes, const sections::SectionTable& table, std::size_t index,
               std::string_view text) {
   sections::FieldValue value;
-  value.text = FixedText<sections::kTextSizeMax>{
-      text.substr(0, static_cast<std::size_t>(table.fields[index].max))};
+  value.text =
+      FixedText<sections::kTextSizeMax>{text.substr(0, static_cast<std::size_t>(table.fields[index].max))};
   changes.emplace_back(index, value);
 }
 
@@ -148,8 +149,8 @@ FieldChanges network_facts() {
   const std::vector<Address> list = addresses();
   Address own;
   for (const Address& one : list) {
-    const bool is_better = own.interface.empty() || (route && one.interface == route->interface &&
-                                                     own.interface != route->interface);
+    const bool is_better = own.interface.empty() ||
+                           (route && one.interface == route->interface && own.interface != route->interface);
     own = is_better ? one : own;
   }
   FieldChanges changes;

@@ -76,7 +76,8 @@ Told describe(const liveness::Change& change, const std::string& peer) {
 Told describe(const state::ReplicaEvent& event, const std::string& whose) {
   using enum state::ReplicaEvent::Kind;
   const std::string section = section_title(event.section);
-  const Json data{{"section", section}, {"version", event.version}, {"origin", runtime::to_string(event.origin)}};
+  const Json data{
+      {"section", section}, {"version", event.version}, {"origin", runtime::to_string(event.origin)}};
   switch (event.kind) {
     case kChanged:
     case kStored:
@@ -93,11 +94,12 @@ Told describe(const state::ReplicaEvent& event, const std::string& whose) {
                               section, whose),
                   data);
     case kStoreFailed:
-      return tell(EventLevel::kError, "section_not_stored",
-                  fmt::format("{} of {} cannot be stored, so the other box is not told of it yet; it is tried "
-                              "again.",
-                              section, whose),
-                  data);
+      return tell(
+          EventLevel::kError, "section_not_stored",
+          fmt::format("{} of {} cannot be stored, so the other box is not told of it yet; it is tried "
+                      "again.",
+                      section, whose),
+          data);
     case kCorrupt:
       return tell(EventLevel::kError, "section_damaged",
                   fmt::format("What was stored of {} of {} is damaged and left out; the other box brings it "
@@ -137,7 +139,8 @@ Told describe(const telemetry::SenderEvent& event) {
   switch (event.kind) {
     case kOverflow:
       return tell(EventLevel::kWarning, "queue_full",
-                  "The receiver has been away for so long that the oldest waiting readings are dropped.", data);
+                  "The receiver has been away for so long that the oldest waiting readings are dropped.",
+                  data);
     case kExpired:
       return tell(EventLevel::kNotice, "readings_expired",
                   fmt::format("{} readings waited for too long and were dropped.", event.detail), data);
@@ -146,12 +149,14 @@ Told describe(const telemetry::SenderEvent& event) {
                   fmt::format("{} readings got no answer for a minute; sending begins anew.", event.detail),
                   data);
     case kAckRefused:
-      return tell(EventLevel::kWarning, "ack_refused",
-                  "The receiver acknowledges readings that were never sent; it may have another stream in mind.",
-                  data);
+      return tell(
+          EventLevel::kWarning, "ack_refused",
+          "The receiver acknowledges readings that were never sent; it may have another stream in mind.",
+          data);
     case kStoreFailed:
       return tell(EventLevel::kError, "queue_not_stored",
-                  "Waiting readings cannot be stored and would not survive a restart; it is tried again.", data);
+                  "Waiting readings cannot be stored and would not survive a restart; it is tried again.",
+                  data);
   }
   return std::nullopt;
 }
@@ -163,14 +168,15 @@ Told describe(const telemetry::ReceiverEvent& event, const std::string& peer) {
     case kNewEpoch:
       return std::nullopt;
     case kMissing:
-      return tell(EventLevel::kNotice, "readings_missing",
-                  fmt::format("{} readings of {} will never come; the history has a gap.", event.detail, peer),
-                  data);
+      return tell(
+          EventLevel::kNotice, "readings_missing",
+          fmt::format("{} readings of {} will never come; the history has a gap.", event.detail, peer), data);
     case kRewound:
-      return tell(EventLevel::kError, "readings_refused",
-                  fmt::format("{} counts its readings again from before; nothing is taken from it. Restart it.",
-                              peer),
-                  data);
+      return tell(
+          EventLevel::kError, "readings_refused",
+          fmt::format("{} counts its readings again from before; nothing is taken from it. Restart it.",
+                      peer),
+          data);
     case kDeliveryFailed:
       return tell(EventLevel::kError, "reading_not_stored",
                   fmt::format("A reading of {} cannot be stored; it is tried again.", peer), data);

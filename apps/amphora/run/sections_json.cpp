@@ -146,8 +146,9 @@ Problem out_of_range(const FieldSpec& spec, std::optional<double> value) {
   const auto scale = static_cast<double>(spec.scale);
   const double min = static_cast<double>(spec.min) / scale;
   const double max = static_cast<double>(spec.max) / scale;
-  Problem problem = refused(spec, "out_of_range",
-                            fmt::format("allowed: {} to {}{}{}.", min, max, spec.unit.empty() ? "" : " ", spec.unit));
+  Problem problem =
+      refused(spec, "out_of_range",
+              fmt::format("allowed: {} to {}{}{}.", min, max, spec.unit.empty() ? "" : " ", spec.unit));
   problem.value = value;
   problem.min = min;
   problem.max = max;
@@ -183,7 +184,7 @@ std::variant<FieldValue, Problem> field_value(const FieldSpec& spec,
   const auto* text = std::get_if<std::string>(&given);
   if (text == nullptr || is_number(spec.kind) || spec.kind == FieldKind::kBool) {
     return refused(spec, "bad_value",
-                   is_number(spec.kind)              ? "a number is needed."
+                   is_number(spec.kind)            ? "a number is needed."
                    : spec.kind == FieldKind::kBool ? "true or false is needed."
                                                    : "a text is needed.");
   }
@@ -204,8 +205,7 @@ Json sections_json(const runtime::LinkReport* report, TimePoint now, WallTime wa
       if (peer.sections.empty()) {
         continue;
       }
-      Json scope =
-          scope_json(title_of(peer).c_str(), peer.node, peer.sections, report->self, now, wall_now);
+      Json scope = scope_json(title_of(peer).c_str(), peer.node, peer.sections, report->self, now, wall_now);
       scope["online"] = peer.state != liveness::State::kDisconnected;
       if (peer.last_beacon) {
         scope["beacon_age_s"] = to_milliseconds(now - *peer.last_beacon) / 1000;
@@ -240,9 +240,10 @@ std::variant<FieldChanges, Problem> to_field_changes(
 
 Problem to_problem(const SectionTable& table, const sections::FieldError& error) {
   const FieldSpec& spec = table.fields[error.field];
-  Problem problem = error.reason == sections::FieldError::Reason::kOutOfRange
-                        ? out_of_range(spec, static_cast<double>(error.found) / static_cast<double>(spec.scale))
-                        : refused(spec, "bad_value", "");
+  Problem problem =
+      error.reason == sections::FieldError::Reason::kOutOfRange
+          ? out_of_range(spec, static_cast<double>(error.found) / static_cast<double>(spec.scale))
+          : refused(spec, "bad_value", "");
   problem.message = std::string{sections::describe(table, error).view()} + ".";
   return problem;
 }

@@ -80,6 +80,11 @@ std::vector<std::string> SettingsStore::set_shared(const sections::SectionTable&
   return {};
 }
 
+inverter::UserLimits SettingsStore::user_limits() const {
+  const auto found = shared_.find(sections::kPowerProfile);
+  return found == shared_.end() ? inverter::UserLimits{} : to_user_limits(found->second);
+}
+
 bool SettingsStore::is_shared(const config::Field& field) const {
   return std::find(tables_.begin(), tables_.end(), section_of(field)) != tables_.end();
 }

@@ -3,8 +3,8 @@
 // per section), over that the shared settings of a radio link (shared_settings.hpp).
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +13,7 @@
 #include "apps/amphora/config/config.hpp"
 #include "apps/amphora/config/fields.hpp"
 #include "apps/amphora/config/settings.hpp"
+#include "core/inverter/charge_limits.hpp"
 #include "core/sections/tables.hpp"
 #include "runtime/http/requests.hpp"
 #include "runtime/store_sqlite/store.hpp"
@@ -34,13 +35,15 @@ class SettingsStore {
   static std::string store_key(const std::string& section) { return "settings." + section; }
   std::string section_content(const std::string& section) const;
 
-  // A shared section that is in force, or nothing: what the file and the page say holds (again). Sentences for
-  // what is wrong with it; what was in force before stays then.
+  // A shared section that is in force, or nothing: what the file and the page say holds (again). Sentences
+  // for what is wrong with it; what was in force before stays then.
   std::vector<std::string> set_shared(const sections::SectionTable& table,
                                       std::optional<sections::Values> values);
   // Whether a field is changed among the shared settings and nowhere else. To be told once, at the start.
   void set_shared_tables(std::vector<const sections::SectionTable*> tables) { tables_ = std::move(tables); }
   bool is_shared(const config::Field& field) const;
+  // What the shared power profile allows; without one nothing is limited.
+  inverter::UserLimits user_limits() const;
   // The file and the page, without shared settings.
   const config::Config& base() const { return base_; }
 
