@@ -22,6 +22,11 @@ std::uint32_t to_wire_ms(TimePoint now) {
   return static_cast<std::uint32_t>(to_milliseconds(now.time_since_epoch()));
 }
 
+bool is_pairing(const Message& message) {
+  return std::get_if<PairStart>(&message) != nullptr || std::get_if<PairReply>(&message) != nullptr ||
+         std::get_if<PairConfirm>(&message) != nullptr || std::get_if<PairResult>(&message) != nullptr;
+}
+
 // A message that the peer answers when it is alive.
 bool wants_answer(const Message& message) {
   return std::get_if<Heartbeat>(&message) != nullptr ||
@@ -88,7 +93,8 @@ std::optional<Message> Connection<SessionSide>::handle_session_message(TimePoint
   }
   const bool is_out_of_place =
       to_session_message(message).has_value() || std::get_if<Probe>(&message) != nullptr ||
-      std::get_if<ProbeAck>(&message) != nullptr || std::get_if<LegacyBeacon>(&message) != nullptr;
+      std::get_if<ProbeAck>(&message) != nullptr || std::get_if<LegacyBeacon>(&message) != nullptr ||
+      is_pairing(message);
   if (is_out_of_place) {
     ++statistics_.undecodable;
     return std::nullopt;

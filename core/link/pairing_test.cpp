@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/base/rng.hpp"
-#include "host/crypto_sodium.hpp"
 #include "tests/contract/machine_contract.hpp"
 
 namespace amphora::link {
@@ -58,10 +57,7 @@ struct Channel {
 
 class Bench {
  public:
-  explicit Bench(std::uint64_t seed = 1) : rng{seed} {
-    initialise_crypto();
-    shower.open(now, entropy_of(rng));
-  }
+  explicit Bench(std::uint64_t seed = 1) : rng{seed} { shower.open(now, entropy_of(rng)); }
   void enter(std::string_view code) { ASSERT_TRUE(enterer.enter(now, kShower, code, entropy_of(rng))); }
   void enter_right() {
     const Code code = *shower.code();
@@ -145,6 +141,46 @@ TEST(Pairing, TheRightCodeGivesBothTheSameKey) {
   EXPECT_EQ(shower_events[2].kind, Kind::kPaired);
   EXPECT_EQ(shower_events[2].peer, kEnterer);
   EXPECT_EQ(events_of(bench.enterer).back().kind, Kind::kPaired);
+}
+
+std::string hex_of(ByteSpan bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const std::uint8_t byte : bytes) {
+    text += kDigits[byte >> 4U];
+    text += kDigits[byte & 0xFU];
+  }
+  return text;
+}
+
+// The vector of docs/protocols/pairing.md.
+TEST(Pairing, Vector) {
+  const TimePoint now{1s};
+  PairingEntropy entropy{};
+  PairingShower shower{kShower};
+  PairingEnterer enterer{kEnterer};
+  entropy.fill(1);
+  shower.open(now, entropy);
+  const Code code = *shower.code();
+  EXPECT_EQ((std::string{code.data(), code.size()}), "975458");
+  entropy.fill(2);
+  ASSERT_TRUE(enterer.enter(now, kShower, "975458", entropy));
+  const auto start = std::get<PairStart>(enterer.poll_transmit(now)->message);
+  EXPECT_EQ(start.attempt, 0x8338bf3d5ef29b0dU);
+  EXPECT_EQ(hex_of(start.element), "4407be631a487e3bf022efdbf775b48e6447528ae9b6fb7f37727508edd8cf2c");
+  shower.handle_start(now, kEnterer, start);
+  const auto reply = std::get<PairReply>(shower.poll_transmit(now)->message);
+  EXPECT_EQ(hex_of(reply.element), "2c5898b6a9af08c5d4f3c7284329aade0205e4d833c3301a56cbbc0d8cc9bf5a");
+  EXPECT_EQ(hex_of(reply.confirmation), "acccf8476366414d227b2d11a8656013");
+  enterer.handle_reply(now, kShower, reply);
+  const auto confirm = std::get<PairConfirm>(enterer.poll_transmit(now)->message);
+  EXPECT_EQ(hex_of(confirm.confirmation), "58723ef4fd95dd4392c8f0ec567baa04");
+  shower.handle_confirm(now, kEnterer, confirm);
+  EXPECT_EQ(hex_of(shower.poll_store()->key),
+            "6c34d84705e615a36d950ecb79cd8db12ea6ea57af6b11e58391b34fdbf68226");
+  shower.handle_stored(now, true);
+  const auto result = std::get<PairResult>(shower.poll_transmit(now)->message);
+  EXPECT_EQ(hex_of(result.confirmation), "2467788d8797cb0a85b17b466050969a");
 }
 
 TEST(Pairing, EveryExchangeGivesAnotherKeyAndCode) {
@@ -430,7 +466,6 @@ TEST(Pairing, NobodyThere) {
 struct ShowerAdapter {
   using Machine = PairingShower;
   static Machine make(std::uint64_t seed) {
-    initialise_crypto();
     Rng rng{seed};
     Machine shower{kShower};
     shower.open(TimePoint{1s}, entropy_of(rng));
@@ -477,10 +512,7 @@ struct ShowerAdapter {
 
 struct EntererAdapter {
   using Machine = PairingEnterer;
-  static Machine make(std::uint64_t) {
-    initialise_crypto();
-    return Machine{kEnterer};
-  }
+  static Machine make(std::uint64_t) { return Machine{kEnterer}; }
   static void feed(Machine& enterer, TimePoint now, Rng& rng) {
     switch (rng.below(4)) {
       case 0:

@@ -138,6 +138,7 @@ struct ChangeAnswer {
   // that this owner or section is not known here.
   struct Unknown {};
   std::variant<std::uint32_t, sections::FieldError, state::Refusal, Unknown> result;
+  bool is_to_be_stored = false;  // ReplicaEvent::kStored follows
 };
 struct ReadingArrived {
   TimePoint at{};

@@ -120,7 +120,7 @@ void LinkThread::NodeHost<Node>::take_orders() {
     if (node_) {
       std::visit([this, at](const auto& one) { handle(at, one); }, *order);
     } else if (const auto* change = std::get_if<ChangeOrder>(&*order)) {
-      send(ChangeAnswer{change->token, ChangeAnswer::Unknown{}});
+      send(ChangeAnswer{change->token, ChangeAnswer::Unknown{}, false});
     }
   }
   pump_.request();
@@ -136,7 +136,7 @@ template <class Node>
 void LinkThread::NodeHost<Node>::handle(TimePoint now, const ChangeOrder& order) {
   state::Replica* const target = replica(order.owner);
   if (target == nullptr) {
-    send(ChangeAnswer{order.token, ChangeAnswer::Unknown{}});
+    send(ChangeAnswer{order.token, ChangeAnswer::Unknown{}, false});
     return;
   }
   send(change_section(now, *target, order));

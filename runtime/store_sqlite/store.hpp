@@ -149,6 +149,9 @@ class Store final : public ReadingStore {
   bool query_history(HistoryQuery query, std::function<void(HistoryResult)> answer);
   bool query_days(int days, std::function<void(std::vector<HistoryDay>)> answer);
 
+  // The readings that wait for the broker, oldest first, and the last sequence ever given to one.
+  bool query_waiting_readings(std::function<void(std::vector<StoredReading>, std::uint64_t)> answer);
+
   // Writes now; `done` when everything before this call is on the disk, or with the error.
   void flush(Done done);
   StoreStatus status() const;

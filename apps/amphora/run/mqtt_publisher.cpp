@@ -14,7 +14,7 @@ runtime::MqttOptions to_options(const config::Config& config, std::string passwo
   runtime::MqttOptions options;
   options.host = config.mqtt.host;
   options.port = config.mqtt.port;
-  options.client_id = "amphora-" + config.box.site;
+  options.client_id = config.mqtt.client_id.empty() ? "amphora-" + config.box.site : config.mqtt.client_id;
   options.username = config.mqtt.username;
   options.password = std::move(password);
   options.tls = config.mqtt.use_tls;
