@@ -12,6 +12,9 @@ namespace {
 constexpr std::size_t kEpochsMax = 256;
 constexpr Duration kMemoryCheckInterval{1'000'000};
 constexpr std::uint16_t kReadingFormat = 1;
+// A mark and a place for each reading; see link_stores.cpp.
+constexpr std::size_t kQueueKeys = 257;
+constexpr std::size_t kQueueValueSize = 128;
 // What may still be on its way to the database at the end of a quiet time.
 constexpr Duration kFlowMax{5'000'000};
 constexpr std::size_t kReadingSizeMin = 16;
@@ -76,6 +79,12 @@ LinkWorld::LinkWorld(const LinkPlan& plan)
     const std::uint8_t identity = box == kTwinBox ? 0 : box;
     boxes_[box].address = NodeId{kFirstAddress + identity};
     boxes_[box].stored_channel = plan.last_channel;
+    if (plan.is_queue_persistent && box != kReceiverBox) {
+      FlashStoreConfig config = plan.store;
+      config.key_count_max = kQueueKeys;
+      config.value_size_max = kQueueValueSize;
+      boxes_[box].queue_store.emplace(config, rng_.fork());
+    }
     air_.set_address(box, boxes_[box].address);
   }
   for (std::uint8_t transmitter = 0; transmitter < plan.transmitter_count; ++transmitter) {
