@@ -176,6 +176,13 @@ void LinkPart::take_reports() {
     handle_tick(loop_.now());
   }
   follow_sections();
+  std::erase_if(pairing_answers_, [this](const runtime::PairingAnswer& answer) {
+    if (report_->at < answer.at) {
+      return false;
+    }
+    reply_to_pairing(answer);
+    return true;
+  });
 }
 
 void LinkPart::take_messages() {
@@ -224,7 +231,7 @@ void LinkPart::handle(const node::TransmitterEvent& event) {
   if (const auto* replica = std::get_if<state::ReplicaEvent>(&event.what)) {
     follow_store(told_self_, *replica);
   }
-  if (auto record = describe(event, [](NodeId) { return std::string{"the receiver"}; })) {
+  if (auto record = describe(event, told_self_, [](NodeId) { return std::string{"the receiver"}; })) {
     journal_.record_at(event.at, std::move(*record));
   }
 }
