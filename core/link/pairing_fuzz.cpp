@@ -10,7 +10,6 @@
 #include <string>
 
 #include "core/link/pairing.hpp"
-#include "host/crypto_sodium.hpp"
 
 namespace {
 
@@ -141,7 +140,6 @@ void drain(Bench& bench) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  initialise_crypto();
   ByteReader reader{ByteSpan{data, size}};
   Bench bench;
   while (reader.remaining() > 0) {

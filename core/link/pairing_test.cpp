@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/base/rng.hpp"
-#include "host/crypto_sodium.hpp"
 #include "tests/contract/machine_contract.hpp"
 
 namespace amphora::link {
@@ -58,10 +57,7 @@ struct Channel {
 
 class Bench {
  public:
-  explicit Bench(std::uint64_t seed = 1) : rng{seed} {
-    initialise_crypto();
-    shower.open(now, entropy_of(rng));
-  }
+  explicit Bench(std::uint64_t seed = 1) : rng{seed} { shower.open(now, entropy_of(rng)); }
   void enter(std::string_view code) { ASSERT_TRUE(enterer.enter(now, kShower, code, entropy_of(rng))); }
   void enter_right() {
     const Code code = *shower.code();
@@ -159,7 +155,6 @@ std::string hex_of(ByteSpan bytes) {
 
 // The vector of docs/protocols/pairing.md.
 TEST(Pairing, Vector) {
-  initialise_crypto();
   const TimePoint now{1s};
   PairingEntropy entropy{};
   PairingShower shower{kShower};
@@ -471,7 +466,6 @@ TEST(Pairing, NobodyThere) {
 struct ShowerAdapter {
   using Machine = PairingShower;
   static Machine make(std::uint64_t seed) {
-    initialise_crypto();
     Rng rng{seed};
     Machine shower{kShower};
     shower.open(TimePoint{1s}, entropy_of(rng));
@@ -518,10 +512,7 @@ struct ShowerAdapter {
 
 struct EntererAdapter {
   using Machine = PairingEnterer;
-  static Machine make(std::uint64_t) {
-    initialise_crypto();
-    return Machine{kEnterer};
-  }
+  static Machine make(std::uint64_t) { return Machine{kEnterer}; }
   static void feed(Machine& enterer, TimePoint now, Rng& rng) {
     switch (rng.below(4)) {
       case 0:

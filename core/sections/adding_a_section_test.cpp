@@ -40,8 +40,8 @@ enum : std::size_t { kMode, kPowerMax, kRoom };
 }
 
 // Step 3: its row.
-constexpr SectionTable kHeaterTable{kHeater,       "heater", "Heater", "A heater for surplus power.",
-                                    kHeaterFields, true};
+constexpr SectionTable kHeaterTable{kHeater,      true, "heater", "Heater", "A heater for surplus power.",
+                                    kHeaterFields};
 static_assert(is_valid(kHeaterTable));
 
 TEST(AddingASection, NeedsNoChangeInTheEngine) {
@@ -92,15 +92,15 @@ TEST(AddingASection, ABoxWithoutItLivesOn) {
 TEST(AddingASection, BadTablesDoNotCompile) {
   // What the static_assert of step 3 holds against a row.
   constexpr std::array kTwice{kHeaterFields[0], kHeaterFields[0]};
-  static_assert(!is_valid(SectionTable{12, "x", "X", "", kTwice, true}));
+  static_assert(!is_valid(SectionTable{12, true, "x", "X", "", kTwice}));
   constexpr std::array kDefaultOutside{
       FieldSpec{.name = "a", .title = "A", .kind = FieldKind::kU8, .min = 1, .max = 9}};
-  static_assert(!is_valid(SectionTable{12, "x", "X", "", kDefaultOutside, true}));
+  static_assert(!is_valid(SectionTable{12, true, "x", "X", "", kDefaultOutside}));
   constexpr FieldSpec kLong{.name = "a", .title = "A", .kind = FieldKind::kText, .max = 65};
   constexpr std::array kTooLong{kLong};
-  static_assert(!is_valid(SectionTable{12, "x", "X", "", kTooLong, true}));
-  static_assert(!is_valid(SectionTable{16, "x", "X", "", kHeaterFields, true}));
-  static_assert(is_valid(SectionTable{15, "x", "X", "", kHeaterFields, true}));
+  static_assert(!is_valid(SectionTable{12, true, "x", "X", "", kTooLong}));
+  static_assert(!is_valid(SectionTable{16, true, "x", "X", "", kHeaterFields}));
+  static_assert(is_valid(SectionTable{15, true, "x", "X", "", kHeaterFields}));
   EXPECT_EQ(encoded_size_max(kHeaterTable), 1U + 2U + 17U);
 }
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,19 @@ TEST(Sections, EveryTableIsFoundByIdAndByName) {
   }
   EXPECT_EQ(find_table(std::string_view{"can"}), nullptr);
   EXPECT_EQ(find_table(state::SectionId{7}), nullptr);
+}
+
+TEST(Sections, TheDocumentNamesEverySectionAndField) {
+  std::ifstream file{AMPHORA_SOURCE_DIR "/docs/protocols/state.md"};
+  const std::string document{std::istreambuf_iterator<char>{file}, {}};
+  for (const SectionTable& section : tables()) {
+    std::string row = "| " + std::to_string(section.id) + " | " + std::string{section.name} + " | " +
+                      (section.is_peer_editable ? "both" : "owner") + " | ";
+    for (const FieldSpec& field : section.fields) {
+      row += std::string{&field == section.fields.data() ? "" : ", "} + std::string{field.name};
+    }
+    EXPECT_NE(document.find(row + " |"), std::string::npos) << row;
+  }
 }
 
 TEST(Sections, DefaultsAreValidAndSurviveTheBytes) {

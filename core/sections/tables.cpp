@@ -188,16 +188,15 @@ constexpr FieldSpec kDisplayFields[]{
               .help = "Temperatures in °F instead of °C."}};
 
 constexpr SectionTable kTables[]{
-    SectionTable{kMetadata, "metadata", "Identity", "What this box is.", kMetadataFields, false},
-    SectionTable{kNetwork, "network", "Network", "How this box is connected.", kNetworkFields, false},
-    SectionTable{kMqtt, "mqtt", "MQTT", "The broker that gets telemetry.", kMqttFields, true},
-    SectionTable{kBattery, "battery", "Battery",
-                 "What the cells may do. Take the bounds from the data sheet of the cells.", kBatteryFields,
-                 true},
-    SectionTable{kPowerProfile, "power_profile", "Power profile",
-                 "What you allow at present, within what the battery allows.", kPowerProfileFields, true},
-    SectionTable{kSystem, "system", "Box", "What this box is called.", kSystemFields, true},
-    SectionTable{kDisplay, "display", "Display", "How values are shown.", kDisplayFields, true}};
+    SectionTable{kMetadata, false, "metadata", "Identity", "What this box is.", kMetadataFields},
+    SectionTable{kNetwork, false, "network", "Network", "How this box is connected.", kNetworkFields},
+    SectionTable{kMqtt, true, "mqtt", "MQTT", "The broker that gets telemetry.", kMqttFields},
+    SectionTable{kBattery, true, "battery", "Battery",
+                 "What the cells may do. Take the bounds from the data sheet of the cells.", kBatteryFields},
+    SectionTable{kPowerProfile, true, "power_profile", "Power profile",
+                 "What you allow at present, within what the battery allows.", kPowerProfileFields},
+    SectionTable{kSystem, true, "system", "Box", "What this box is called.", kSystemFields},
+    SectionTable{kDisplay, true, "display", "Display", "How values are shown.", kDisplayFields}};
 
 constexpr auto kSpecs = [] {
   std::array<state::SectionSpec, std::size(kTables)> specs{};

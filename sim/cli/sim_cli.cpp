@@ -295,11 +295,11 @@ void print_text(const RunReport& report) {
 
 int run_list() {
   for (const ScenarioInfo& info : list()) {
-    std::printf("%-16.*s %.*s (%s h)\n", static_cast<int>(info.name.size()), info.name.data(),
+    std::printf("%-22.*s %.*s (%s h)\n", static_cast<int>(info.name.size()), info.name.data(),
                 static_cast<int>(info.summary.size()), info.summary.data(),
                 decimal(info.duration.count(), 3'600'000'000).c_str());
   }
-  std::printf("%-16s %s\n", "swarm", "random boxes with random faults, until an invariant breaks");
+  std::printf("%-22s %s\n", "swarm", "random boxes with random faults, until an invariant breaks");
   return 0;
 }
 

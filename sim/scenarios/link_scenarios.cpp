@@ -216,6 +216,20 @@ void plan_power_cuts(LinkPlan& plan, Rng& rng, const LinkScenarioOptions&) {
   plan.quiet = seconds{60};
 }
 
+void plan_persistent_queue(LinkPlan& plan, Rng& rng, const LinkScenarioOptions&) {
+  plan.is_queue_persistent = true;
+  plan.reading_period = milliseconds{200};
+  const Duration until = plan.duration - seconds{60};
+  for (Duration begin = seconds{10}; begin + seconds{10} <= until; begin += seconds{10}) {
+    const Duration from = begin + between(rng, Duration{}, seconds{5});
+    const Duration length = between(rng, milliseconds{100}, seconds{2});
+    add_fault(plan, LinkFaultKind::kCrash, from, length, box_parameter(0));
+    const Duration cut = begin + between(rng, Duration{}, seconds{5});
+    add_fault(plan, LinkFaultKind::kAirCut, cut, between(rng, seconds{1}, seconds{5}));
+  }
+  plan.quiet = seconds{60};
+}
+
 struct Entry {
   LinkScenario scenario;
   void (*plan)(LinkPlan&, Rng&, const LinkScenarioOptions&);
@@ -244,6 +258,8 @@ constexpr std::array kEntries{
           plan_edit_fresh},
     Entry{{"link-power-cuts", "power goes while settings and readings are being written", minutes{4}},
           plan_power_cuts},
+    Entry{{"link-persistent-queue", "readings survive power cuts of their transmitter", minutes{4}},
+          plan_persistent_queue},
     Entry{{"link-two-transmitters", "two transmitters, one receiver", minutes{3}}, plan_two_transmitters},
     Entry{{"link-dual-battery", "192 cells, five times a second", minutes{1}}, plan_dual_battery},
 };
@@ -388,6 +404,7 @@ LinkPlan make_random_link_plan(std::uint64_t seed) {
   plan.receiver_channel = static_cast<std::uint8_t>(rng.between(1, 13));
   plan.last_channel = static_cast<std::uint8_t>(rng.between(0, 13));
   plan.is_sealed = rng.chance(500'000);
+  plan.is_queue_persistent = rng.chance(300'000);
   plan.first_sequence =
       rng.chance(300'000) ? 0xFFFF'FFF0U : static_cast<std::uint32_t>(rng.between(0, 100'000));
   for (LinkBoxPlan& box : plan.boxes) {

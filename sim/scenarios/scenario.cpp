@@ -222,7 +222,7 @@ double run_links(std::string_view name, const Options& options, RunReport& repor
   number("dropped_counted", figures.dropped_counted);
   number("lost_with_power", figures.lost_with_power);
   number("live_cells", figures.live_cells);
-  number("air_permille", figures.air_permille());
+  number("air_permille", static_cast<std::uint64_t>(figures.air_permille()));
   return virtual_seconds;
 }
 
