@@ -187,14 +187,19 @@ void LinkThread::NodeHost<Node>::handle(TimePoint now, const ForgetOrder& order)
     refuse(order.token);
     return;
   }
-  if (owner_.store_ != nullptr) {
-    owner_.store_->remove_section(key_name(order.node));
-    for (std::size_t id = 0; id < state::kSectionCountMax; ++id) {
-      owner_.store_->remove_section(section_name(order.node, static_cast<state::SectionId>(id)));
-    }
-  }
-  accept(order.token);
   report_soon();
+  if (owner_.store_ == nullptr) {
+    accept(order.token);
+    return;
+  }
+  for (std::size_t id = 0; id < state::kSectionCountMax; ++id) {
+    owner_.store_->remove_section(section_name(order.node, static_cast<state::SectionId>(id)));
+  }
+  // Answered when the disk has forgotten it too; after an error the store goes on trying.
+  owner_.store_->remove_section(
+      key_name(order.node), [&owner = owner_, at = now, token = order.token](const std::optional<SysError>&) {
+        (void)owner.messages_.push(PairingAnswer{at, token, true, {}, {}});
+      });
 }
 
 template <class Node>
