@@ -323,6 +323,9 @@ void GatewayWorld::pump_device() {
     const ByteSpan bytes = ByteSpan{buffer}.first(size);
     (void)to_node_.write(now_, bytes);
     note_device_write(bytes);
+    if (has(FaultKind::kBmsCorrupt)) {
+      note_healed_write(MutableByteSpan{buffer}.first(size));
+    }
   }
   while (device_.poll_event()) {
   }
@@ -344,6 +347,18 @@ void GatewayWorld::note_device_write(ByteSpan bytes) {
     truth.forbids = truth.is_nonsense || status == static_cast<std::uint16_t>(tinybms::OnlineStatus::kFault);
     (void)reply_truths_.push_overwrite(truth);
     bytes = bytes.subspan(*at + kLiveReplySize);
+  }
+}
+
+// Noise on the line may undo the BMS's wrong byte; then the node hears a true reply that the BMS never sent.
+void GatewayWorld::note_healed_write(MutableByteSpan bytes) {
+  for (std::uint8_t& byte : bytes) {
+    byte ^= TinyBmsDevice::kCorruption;
+    if (find_live_reply(bytes)) {
+      note_device_write(bytes);
+      return;
+    }
+    byte ^= TinyBmsDevice::kCorruption;
   }
 }
 
