@@ -341,9 +341,9 @@ void GatewayWorld::note_device_write(ByteSpan bytes) {
     truth.hash = hash_of(reply);
     // The first of two joined replies was held back since the request before.
     const bool is_held = find_live_reply(bytes.subspan(*at + kLiveReplySize)).has_value();
-    const Served& served = is_held ? served_before_ : served_;
-    truth.sampled_at = served.at;
-    truth.is_nonsense = served.is_lying;
+    // It looks like the answer to the request that released it; nobody can tell that it is older.
+    truth.sampled_at = served_.at;
+    truth.is_nonsense = is_held ? served_before_.is_lying : served_.is_lying;
     truth.forbids = truth.is_nonsense || status == static_cast<std::uint16_t>(tinybms::OnlineStatus::kFault);
     (void)reply_truths_.push_overwrite(truth);
     bytes = bytes.subspan(*at + kLiveReplySize);
@@ -382,7 +382,12 @@ void GatewayWorld::note_heard_bytes(ByteSpan bytes) {
   }
 }
 
+// Of two replies after one request the node takes the first; a reply that nobody asked for proves nothing.
 void GatewayWorld::note_live_reply(ByteSpan reply) {
+  if (!is_live_reply_due_) {
+    return;
+  }
+  is_live_reply_due_ = false;
   const std::uint64_t hash = hash_of(reply);
   for (std::size_t i = reply_truths_.size(); i-- > 0;) {
     const ReplyTruth& truth = reply_truths_[i];
