@@ -306,6 +306,7 @@ void GatewayWorld::deliver_to_bms() {
   while (const SerialWire::Piece* piece = to_bms_.poll_piece(now_)) {
     recorder_.add(now_, Channel::kSerialToBms, 0, piece->size, piece->payload());
     device_.handle_bytes(now_, piece->payload());
+    served_before_ = served_;
     served_ = Served{now_, is_shown_lying_};
   }
   agenda_.set(kToBms, to_bms_.poll_timeout());
@@ -323,7 +324,7 @@ void GatewayWorld::pump_device() {
     (void)to_node_.write(now_, bytes);
     note_device_write(bytes);
     if (has(FaultKind::kBmsCorrupt)) {
-      note_meant_write(bytes);
+      note_healed_write(MutableByteSpan{buffer}.first(size));
     }
   }
   while (device_.poll_event()) {
@@ -338,29 +339,26 @@ void GatewayWorld::note_device_write(ByteSpan bytes) {
     const std::uint16_t status = load<std::uint16_t>(reply.data() + kStatusOffset, Endian::kBig);
     ReplyTruth truth;
     truth.hash = hash_of(reply);
-    // Also of one that was held back since the request before: replies carry no number, so nobody on the line
-    // can tell it from an answer to this request, and where the second of the pair is lost it is taken for
-    // one.
+    // The first of two joined replies was held back since the request before.
+    const bool is_held = find_live_reply(bytes.subspan(*at + kLiveReplySize)).has_value();
+    // It looks like the answer to the request that released it; nobody can tell that it is older.
     truth.sampled_at = served_.at;
-    truth.is_nonsense = served_.is_lying;
+    truth.is_nonsense = is_held ? served_before_.is_lying : served_.is_lying;
     truth.forbids = truth.is_nonsense || status == static_cast<std::uint16_t>(tinybms::OnlineStatus::kFault);
     (void)reply_truths_.push_overwrite(truth);
     bytes = bytes.subspan(*at + kLiveReplySize);
   }
 }
 
-// A BMS that gets one bit wrong means what it would have sent: noise on the line may flip that very bit back,
-// and what then arrives is true.
-void GatewayWorld::note_meant_write(ByteSpan bytes) {
-  std::array<std::uint8_t, kLiveReplySize> meant{};
-  if (bytes.size() != meant.size()) {
-    return;
-  }
-  std::copy(bytes.begin(), bytes.end(), meant.begin());
-  for (std::uint8_t& byte : meant) {
-    byte = static_cast<std::uint8_t>(byte ^ kTinyBmsCorruptedBit);
-    note_device_write(meant);
-    byte = static_cast<std::uint8_t>(byte ^ kTinyBmsCorruptedBit);
+// Noise on the line may undo the BMS's wrong byte; then the node hears a true reply that the BMS never sent.
+void GatewayWorld::note_healed_write(MutableByteSpan bytes) {
+  for (std::uint8_t& byte : bytes) {
+    byte ^= TinyBmsDevice::kCorruption;
+    if (find_live_reply(bytes)) {
+      note_device_write(bytes);
+      return;
+    }
+    byte ^= TinyBmsDevice::kCorruption;
   }
 }
 
@@ -384,7 +382,12 @@ void GatewayWorld::note_heard_bytes(ByteSpan bytes) {
   }
 }
 
+// Of two replies after one request the node takes the first; a reply that nobody asked for proves nothing.
 void GatewayWorld::note_live_reply(ByteSpan reply) {
+  if (!is_live_reply_due_) {
+    return;
+  }
+  is_live_reply_due_ = false;
   const std::uint64_t hash = hash_of(reply);
   for (std::size_t i = reply_truths_.size(); i-- > 0;) {
     const ReplyTruth& truth = reply_truths_[i];
