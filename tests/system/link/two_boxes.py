@@ -12,7 +12,6 @@ import os
 import pathlib
 import secrets
 import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -190,12 +189,9 @@ class TwoBoxes:
             wait_for(f"{box.name} to be connected", box.is_connected)
 
 
-def terminate(process):
-    process.send_signal(signal.SIGTERM)
-
-
 def median(values):
     return sorted(values)[len(values) // 2]
 
 
-__all__ = ["AMPHORA", "RECEIVER", "TRANSMITTER", "TwoBoxes", "median", "os", "terminate", "time", "wait_for"]
+__all__ = ["AMPHORA", "RECEIVER", "TRANSMITTER", "Process", "TwoBoxes", "can_connect", "free_port", "median", "os", "time",
+           "wait_for"]
