@@ -249,7 +249,7 @@ void Box::stop() {
   }
   journal_.note(
       EventLevel::kNotice, "box", "stopped",
-      config().has_battery_part() ? "Amphora stops; frames to the inverter end now." : "Amphora stops.");
+      config().inverter.interface.empty() ? "Amphora stops." : "Amphora stops; frames to the inverter end now.");
   mqtt_.reset();
   // Before the parts: what the store still has to confirm goes to their queues.
   journal_.forget_store();

@@ -130,6 +130,7 @@ class TwoBoxes:
         self.pty = self.folder / "bms"
         self.loss = loss
         self.processes = []
+        self.listeners = []  # children that only listen: ended with the rest
         radio = f'[radio]\nmode = "{mode}"\ninterface = "air://127.0.0.1:{self.air_port}?mac='
         self.transmitter = Box(
             self.folder,
@@ -159,6 +160,9 @@ class TwoBoxes:
         for box in self.boxes:
             with contextlib.suppress(Exception):
                 box.stop()
+        for child in self.listeners:
+            child.kill()
+            child.wait()
         for process in reversed(self.processes):
             with contextlib.suppress(Exception):
                 process.stop()
