@@ -198,6 +198,23 @@ TEST(Session, WithoutAGrantTheJoinerStartsOver) {
   EXPECT_EQ(pair.joiner.statistics().restarts, 1U);
 }
 
+TEST(Session, AJoinerThatHearsOfItsPeerHurries) {
+  Pair pair;
+  pair.joiner.request(at_ms(0));
+  TimePoint now = at_ms(0);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(pair.joiner.poll_transmit(now, pair.joiner_clock).has_value());
+    now = pair.joiner.poll_timeout();
+  }
+  // Nobody answered, so pauses have grown; now the peer is heard.
+  ASSERT_TRUE(pair.joiner.poll_transmit(now, pair.joiner_clock).has_value());
+  ASSERT_GT(pair.joiner.poll_timeout() - now, kHandshakeRetryMin);
+  pair.joiner.request(now);
+  EXPECT_EQ(pair.joiner.poll_timeout(), now + kHelloAfterRequest);
+  pair.joiner.request(now + std::chrono::milliseconds{1});
+  EXPECT_EQ(pair.joiner.poll_timeout(), now + kHelloAfterRequest);
+}
+
 TEST(Session, RequestsAreSpaced) {
   Pair pair;
   pair.joiner.request(at_ms(0));

@@ -323,6 +323,9 @@ void GatewayWorld::pump_device() {
     const ByteSpan bytes = ByteSpan{buffer}.first(size);
     (void)to_node_.write(now_, bytes);
     note_device_write(bytes);
+    if (has(FaultKind::kBmsCorrupt)) {
+      note_healed_write(MutableByteSpan{buffer}.first(size));
+    }
   }
   while (device_.poll_event()) {
   }
@@ -338,12 +341,24 @@ void GatewayWorld::note_device_write(ByteSpan bytes) {
     truth.hash = hash_of(reply);
     // The first of two joined replies was held back since the request before.
     const bool is_held = find_live_reply(bytes.subspan(*at + kLiveReplySize)).has_value();
-    const Served& served = is_held ? served_before_ : served_;
-    truth.sampled_at = served.at;
-    truth.is_nonsense = served.is_lying;
+    // It looks like the answer to the request that released it; nobody can tell that it is older.
+    truth.sampled_at = served_.at;
+    truth.is_nonsense = is_held ? served_before_.is_lying : served_.is_lying;
     truth.forbids = truth.is_nonsense || status == static_cast<std::uint16_t>(tinybms::OnlineStatus::kFault);
     (void)reply_truths_.push_overwrite(truth);
     bytes = bytes.subspan(*at + kLiveReplySize);
+  }
+}
+
+// Noise on the line may undo the BMS's wrong byte; then the node hears a true reply that the BMS never sent.
+void GatewayWorld::note_healed_write(MutableByteSpan bytes) {
+  for (std::uint8_t& byte : bytes) {
+    byte ^= TinyBmsDevice::kCorruption;
+    if (find_live_reply(bytes)) {
+      note_device_write(bytes);
+      return;
+    }
+    byte ^= TinyBmsDevice::kCorruption;
   }
 }
 
@@ -367,7 +382,12 @@ void GatewayWorld::note_heard_bytes(ByteSpan bytes) {
   }
 }
 
+// Of two replies after one request the node takes the first; a reply that nobody asked for proves nothing.
 void GatewayWorld::note_live_reply(ByteSpan reply) {
+  if (!is_live_reply_due_) {
+    return;
+  }
+  is_live_reply_due_ = false;
   const std::uint64_t hash = hash_of(reply);
   for (std::size_t i = reply_truths_.size(); i-- > 0;) {
     const ReplyTruth& truth = reply_truths_[i];

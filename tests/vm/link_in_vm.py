@@ -29,6 +29,8 @@ PATIENCE_S = 60
 TRANSMITTER_URL = "http://127.0.0.1:8091"
 RECEIVER_URL = "http://127.0.0.1:8092"
 ETH_P_ALL = 3
+# Behind the 802.11 header, category, OUI, random bytes and the head of the vendor element.
+PAYLOAD_AT = 24 + 1 + 3 + 4 + 7
 children = []
 
 
@@ -190,6 +192,11 @@ def is_espnow(frame):
     return len(body) > 31 and body[0] == 0xD0 and body[24:28] == b"\x7f\x18\xfe\x34"
 
 
+def is_sealed(frame):
+    body = frame[struct.unpack_from("<H", frame, 2)[0]:]
+    return len(body) > PAYLOAD_AT + 24 and body[PAYLOAD_AT] == 0x40
+
+
 def start_boxes():
     return (start("transmitter", AMPHORA, "run", str(WORK / "transmitter.toml")),
             start("receiver", AMPHORA, "run", str(WORK / "receiver.toml")))
@@ -200,11 +207,12 @@ def pair():
         wait_for(f"the page of {url}", lambda: request(url, "/api/v1/state")[0] == 200)
     wait_for("both radios", lambda: all(state(url).get("link", {}).get("radio", {}).get("state") == "up"
                                         for url in (TRANSMITTER_URL, RECEIVER_URL)))
-    shown = run(AMPHORA, "pair", "show", "--url", TRANSMITTER_URL)
-    code = re.search(r"\b\d{6}\b", shown.stdout)
-    if not code:
-        fail(f"pair show: {shown.stdout}{shown.stderr}")
+    show = start("show", AMPHORA, "pair", "show", "--url", TRANSMITTER_URL)
+    code = wait_for("the code", lambda: re.search(r"\b\d{6}\b", (WORK / "show.log").read_text()))
     entered = run(AMPHORA, "pair", "enter", code.group(), "--url", RECEIVER_URL)
+    if show.wait(timeout=PATIENCE_S) != 0:
+        fail("pair show did not see the pairing")
+    children.remove(show)
     if entered.returncode != 0:
         fail(f"pair enter: {entered.stdout}{entered.stderr}")
     print("paired by a code of six digits")
@@ -224,30 +232,37 @@ def check_settings(transmitter_id):
              .get("charge_current_max_a", {}).get("value") == 42)
 
 
-def check_replays(transmitter_id, frames):
-    """Sends what was recorded again, as it was and with one bit changed."""
-    before = section(RECEIVER_URL, transmitter_id, "battery")
-    rejected_before = [peer(url)["rejected"] for url in (TRANSMITTER_URL, RECEIVER_URL)]
+def send_again(frames, is_altered):
+    """From the third radio, as they were recorded, or with a counter that was not used yet."""
     out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
     out.bind(("wlan2", 0))
-    sealed = [frame[struct.unpack_from("<H", frame, 2)[0]:] for frame in frames]
-    for frame in sealed[-200:]:
-        out.send(b"\x00\x00\x08\x00\x00\x00\x00\x00" + frame)
-        altered = bytearray(frame)
-        altered[-8] ^= 0x20
-        out.send(b"\x00\x00\x08\x00\x00\x00\x00\x00" + bytes(altered))
+    for frame in frames:
+        copy = bytearray(frame[struct.unpack_from("<H", frame, 2)[0]:])
+        if is_altered:
+            copy[PAYLOAD_AT + 4] ^= 0x20
+        out.send(b"\x00\x00\x08\x00\x00\x00\x00\x00" + bytes(copy))
         time.sleep(0.005)
     out.close()
+
+
+def check_replays(transmitter_id, frames):
+    before = section(RECEIVER_URL, transmitter_id, "battery")
+    rejected_before = [peer(url)["rejected"] for url in (TRANSMITTER_URL, RECEIVER_URL)]
 
     def rejected(name):
         after = [peer(url)["rejected"] for url in (TRANSMITTER_URL, RECEIVER_URL)]
         return sum(a[name] - b[name] for a, b in zip(after, rejected_before))
+    sealed = [frame for frame in frames if is_sealed(frame)]
+    send_again(sealed, is_altered=False)
     wait_for("replayed frames to be counted", lambda: rejected("replayed") > 0)
+    send_again(sealed, is_altered=True)
     wait_for("altered frames to be counted", lambda: rejected("altered") > 0)
+    # Everything, probes and handshakes included, in the order in which it was heard.
+    send_again(frames, is_altered=False)
     if section(RECEIVER_URL, transmitter_id, "battery") != before:
         fail("a replayed frame changed a setting")
     wait_for("the link to go on", lambda: is_linked(RECEIVER_URL) and battery_arrives())
-    print(f"sent again: {rejected('replayed')} replays and {rejected('altered')} altered frames counted, nothing changed")
+    print(f"sent again: {rejected('replayed')} replayed and {rejected('altered')} altered frames counted, nothing changed")
 
 
 def cell_voltages():

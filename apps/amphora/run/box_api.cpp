@@ -36,6 +36,7 @@ Json Box::box_json(TimePoint now) const {
   const bool is_login_required = config().web.login == config::Login::kRequired;
   return {{"name", config().box.name},
           {"site", config().box.site},
+          {"role", to_text(config().box.role)},
           {"version", build.version},
           {"commit", build.commit},
           {"uptime_s", static_cast<double>(to_milliseconds(now.time_since_epoch())) / 1000.0},

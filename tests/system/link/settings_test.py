@@ -89,6 +89,7 @@ with TwoBoxes() as two:
     battery = receiver.state()["battery"]
     assert battery["online"] and battery["cells"]["count"] == 16, battery
     assert abs(battery["voltage_v"] - transmitter.state()["battery"]["voltage_v"]) < 1, battery
+    assert receiver.state()["box"]["role"] == "receiver" and transmitter.state()["box"]["role"] == "transmitter"
     assert "limits" not in receiver.state() and "mqtt" not in receiver.state()
     queue = transmitter.peer()["queue"]
     assert queue["dropped"] == 0 and queue["expired"] == 0, queue
