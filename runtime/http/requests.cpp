@@ -458,7 +458,8 @@ Parsed<EventQuery> parse_event_query(const Request& request) {
   }
   query.source = request.parameter("source").value_or("");
   if (!query.source.empty() && !is_name(query.source, 32, "_")) {
-    return bad("unknown_source", "Allowed: bms, inverter, mqtt, storage, settings, auth, box.", "source");
+    return bad("unknown_source", "Allowed: bms, inverter, link, mqtt, storage, settings, auth, box.",
+               "source");
   }
   query.text = request.parameter("q").value_or("");
   if (query.text.size() > 100) {

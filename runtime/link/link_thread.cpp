@@ -364,7 +364,7 @@ void LinkThread::start() {
 
 void LinkThread::run() {
   (void)pthread_setname_np(pthread_self(), "link");
-  // On Linux a thread has a niceness of its own.
+  // On Linux a thread has a niceness of its own. Where that is not allowed, all threads are equal.
   (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness);
   if (std::holds_alternative<node::TransmitterConfig>(options_.node)) {
     TransmitterHost host{*this};

@@ -140,11 +140,19 @@ void Box::apply_shared(const sections::SectionTable& table, const std::optional<
 
 // A changed broker, or another name in its topics: the connection is made anew, and what waits goes along.
 void Box::follow_mqtt_config() {
-  if (!is_started_ || (mqtt_config_.mqtt == config().mqtt && mqtt_config_.box == config().box)) {
+  const bool is_same = mqtt_config_.mqtt == config().mqtt && mqtt_config_.box == config().box;
+  if (!is_started_ || is_same || !config().has_battery_part()) {
     return;
   }
+  const bool is_concerned = mqtt_config_.mqtt.is_enabled || config().mqtt.is_enabled;
   mqtt_config_ = config();
+  if (!is_concerned) {
+    return;
+  }
   mqtt_.reset();
+  if (link_) {
+    link_->set_mqtt_connected(false);
+  }
   journal_.note(EventLevel::kNotice, "mqtt", "mqtt_settings_changed",
                 "The MQTT settings have changed; the connection is made anew.");
   if (!store_) {
@@ -247,9 +255,9 @@ void Box::stop() {
   if (battery_) {
     battery_->stop();
   }
-  journal_.note(
-      EventLevel::kNotice, "box", "stopped",
-      config().has_battery_part() ? "Amphora stops; frames to the inverter end now." : "Amphora stops.");
+  journal_.note(EventLevel::kNotice, "box", "stopped",
+                config().inverter.interface.empty() ? "Amphora stops."
+                                                    : "Amphora stops; frames to the inverter end now.");
   mqtt_.reset();
   // Before the parts: what the store still has to confirm goes to their queues.
   journal_.forget_store();

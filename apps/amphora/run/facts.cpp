@@ -129,14 +129,14 @@ void put_number(FieldChanges& changes, std::size_t index, std::uint32_t number) 
 
 }  // namespace
 
-FieldChanges metadata_facts(const config::Config& config, NodeId self) {
+FieldChanges metadata_facts(const std::string& name, config::Role role, NodeId self) {
   using namespace sections::metadata_field;
   const sections::SectionTable& table = *sections::find_table(sections::kMetadata);
   const BuildInfo& build = build_info();
   FieldChanges changes;
   put_text(changes, table, kMac, runtime::to_string(self));
-  put_text(changes, table, kDeviceName, config.box.name);
-  put_text(changes, table, kRole, config::to_text(config.box.role));
+  put_text(changes, table, kDeviceName, name);
+  put_text(changes, table, kRole, config::to_text(role));
   put_text(changes, table, kFirmwareVersion, build.version);
   put_text(changes, table, kCommit, build.commit);
   put_text(changes, table, kBoard, board_name());

@@ -227,6 +227,7 @@ void LinkPart::note_section(NodeId owner, const runtime::LinkSection& section) {
   changed_.emplace_back(owner, section.id);
   const sections::SectionTable* const table = sections::find_table(section.id);
   if (owner == report_->self && table != nullptr) {
+    facts_due_ = section.id == sections::kSystem ? TimePoint{} : facts_due_;  // the name is a fact, too
     handlers_.on_section(*table, runtime::is_seed(section.record) && !section.is_waiting_for_time
                                      ? std::nullopt
                                      : std::optional{values_of(*table, section.record)});
@@ -313,8 +314,10 @@ void LinkPart::tell_status() {
 // What only this box may say. Without a change there is no new version.
 void LinkPart::tell_facts() {
   tell_status();
-  (void)thread_.order(
-      runtime::ChangeOrder{0, NodeId{}, sections::kMetadata, metadata_facts(config_, told_self_)});
+  const std::string shared_name = peer_name(told_self_);
+  const std::string& name = shared_name.empty() ? config_.box.name : shared_name;
+  (void)thread_.order(runtime::ChangeOrder{0, NodeId{}, sections::kMetadata,
+                                           metadata_facts(name, config_.box.role, told_self_)});
   (void)thread_.order(runtime::ChangeOrder{0, NodeId{}, sections::kNetwork, network_facts()});
 }
 

@@ -12,7 +12,6 @@ import os
 import pathlib
 import secrets
 import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -131,6 +130,7 @@ class TwoBoxes:
         self.pty = self.folder / "bms"
         self.loss = loss
         self.processes = []
+        self.listeners = []  # children that only listen: ended with the rest
         radio = f'[radio]\nmode = "{mode}"\ninterface = "air://127.0.0.1:{self.air_port}?mac='
         self.transmitter = Box(
             self.folder,
@@ -160,6 +160,9 @@ class TwoBoxes:
         for box in self.boxes:
             with contextlib.suppress(Exception):
                 box.stop()
+        for child in self.listeners:
+            child.kill()
+            child.wait()
         for process in reversed(self.processes):
             with contextlib.suppress(Exception):
                 process.stop()
@@ -190,12 +193,9 @@ class TwoBoxes:
             wait_for(f"{box.name} to be connected", box.is_connected)
 
 
-def terminate(process):
-    process.send_signal(signal.SIGTERM)
-
-
 def median(values):
     return sorted(values)[len(values) // 2]
 
 
-__all__ = ["AMPHORA", "RECEIVER", "TRANSMITTER", "TwoBoxes", "median", "os", "terminate", "time", "wait_for"]
+__all__ = ["AMPHORA", "RECEIVER", "TRANSMITTER", "Process", "TwoBoxes", "can_connect", "free_port", "median", "os", "time",
+           "wait_for"]
