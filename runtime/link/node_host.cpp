@@ -13,6 +13,17 @@ std::uint64_t random_bits() {
   return bits;
 }
 
+link::PairingEntropy pairing_entropy() {
+  link::PairingEntropy entropy{};
+  AMPHORA_ASSERT(::getrandom(entropy.data(), entropy.size(), 0) == static_cast<ssize_t>(entropy.size()));
+  return entropy;
+}
+
+std::string_view to_text(LinkPairing::State state) {
+  constexpr std::string_view kNames[] = {"idle", "showing", "waiting", "exchanging", "done", "failed"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
 link::SendStatus to_send_status(RadioSendResult result) {
   switch (result) {
     case RadioSendResult::kAcked:

@@ -43,7 +43,7 @@ struct ScenarioInfo {
 
 struct Options {
   std::uint64_t seed = 1;
-  std::uint64_t seeds = 1;           // runs seed, seed + 1, …
+  std::uint64_t seeds = 1;             // runs seed, seed + 1, …
   std::optional<Duration> duration{};  // empty: the scenario's own
   // Of serial writes and received CAN frames; on the air of each frame, that is of each try of the MAC and of
   // each of its acknowledgements (a broadcast has one try).

@@ -117,20 +117,22 @@ void Box::make_link_part() {
 }
 
 void Box::apply_shared(const sections::SectionTable& table, const std::optional<sections::Values>& values) {
+  // Limits would ramp up anew, so what has not changed is not put in force again.
+  if (settings_.shared(table) == values) {
+    return;
+  }
   const auto faults = settings_.set_shared(table, values);
   for (const std::string& fault : faults) {
     journal_.note(EventLevel::kError, "settings", "section_not_applied",
                   "The shared settings of section " + std::string{table.title} +
                       " cannot be used here: " + fault + " What was in force before stays.");
   }
-  if (faults.empty()) {
-    apply_config();
+  if (!faults.empty()) {
+    return;
   }
-}
-
-void Box::apply_config() {
-  if (battery_) {
+  if (battery_ && table.id == sections::kBattery) {
     battery_->reconfigure(to_node_config(config()));
+  } else if (battery_ && table.id == sections::kPowerProfile) {
     battery_->set_user_limits(settings_.user_limits());
   }
   follow_mqtt_config();

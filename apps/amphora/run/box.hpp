@@ -73,10 +73,7 @@ class Box final : public runtime::http::ApiBackend {
   void make_link_part();
   // A shared section has changed: its values if it is in force.
   void apply_shared(const sections::SectionTable& table, const std::optional<sections::Values>& values);
-  // Puts the configuration in force that there is now.
-  void apply_config();
   void follow_mqtt_config();
-  void reconnect_mqtt();
   bool start_web();
   void start_mqtt();
   void add_listeners();

@@ -217,8 +217,68 @@ void LinkPart::give_up_waiting(TimePoint now) {
   });
 }
 
-void LinkPart::pairing(const runtime::http::PairingRequest&, const Actor&, Reply reply) {
-  reply(problem_response(make_problem(409, "not_possible", "This box cannot pair now.")));
+void LinkPart::pairing(const runtime::http::PairingRequest& request, const Actor& actor, Reply reply) {
+  using enum runtime::http::PairingRequest::Action;
+  if (config_.radio.mode == config::RadioMode::kPlain && request.action != kForget) {
+    reply(problem_response(
+        make_problem(409, "plain_link",
+                     "This link is open and needs no pairing; set mode = \"sealed\" in the file first.")));
+    return;
+  }
+  if (request.action == kShowCode && is_receiver()) {
+    reply(problem_response(
+        make_problem(409, "wrong_role", "The code is shown at the transmitter and entered here.")));
+    return;
+  }
+  if (request.action == kEnterCode && !is_receiver()) {
+    reply(problem_response(
+        make_problem(409, "wrong_role", "The code is shown here and entered at the receiver.")));
+    return;
+  }
+  const std::uint64_t token = ++token_;
+  runtime::LinkOrder order = runtime::ShowCodeOrder{token};
+  if (request.action == kEnterCode) {
+    order = runtime::EnterCodeOrder{token, request.code};
+  } else if (request.action == kCancel) {
+    order = runtime::CancelPairingOrder{token};
+  } else if (request.action == kForget) {
+    order = runtime::ForgetOrder{token, runtime::parse_mac(request.node).value_or(NodeId{})};
+  }
+  if (!thread_.order(std::move(order))) {
+    reply(unavailable("busy", "The box has too much to do; try again."));
+    return;
+  }
+  journal_.note(EventLevel::kNotice, "settings", "pairing_asked",
+                who(actor) + ": " + std::string{runtime::http::to_text(request.action)} +
+                    (request.node.empty() ? "" : " " + request.node) + ".");
+  pairings_.emplace(token, PendingPairing{std::move(reply), request.action});
+}
+
+void LinkPart::reply_to_pairing(const runtime::PairingAnswer& answer) {
+  using enum runtime::http::PairingRequest::Action;
+  const auto found = pairings_.find(answer.token);
+  if (found == pairings_.end()) {
+    return;
+  }
+  const auto [reply, action] = std::move(found->second);
+  pairings_.erase(found);
+  if (!answer.is_accepted) {
+    reply(problem_response(
+        action == kForget      ? make_problem(404, "unknown_node", "No such node is paired here.", "node")
+        : action == kEnterCode ? make_problem(400, "bad_code", "A code has six digits.", "code")
+                               : make_problem(409, "not_possible", "The radio is not ready; try again.")));
+    return;
+  }
+  Json json = Json::object();
+  if (action == kShowCode) {
+    json["code"] = answer.code;
+    if (answer.expires_at) {
+      json["expires_s"] = to_milliseconds(*answer.expires_at - loop_.now()) / 1000;
+    }
+  } else {
+    json["result"] = action == kEnterCode ? "started" : (action == kForget ? "forgotten" : "cancelled");
+  }
+  reply(json_response(json));
 }
 
 Json LinkPart::own_values(NodeId owner, state::SectionId section) const {

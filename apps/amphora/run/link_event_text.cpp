@@ -43,6 +43,7 @@ Told describe(const node::PhaseChanged& change) {
     case kSearching:
       return tell(EventLevel::kInfo, "searching", "The receiver is looked for on all channels.");
     case kVerifying:
+    case kPairing:
       return std::nullopt;
     case kLinked:
       return tell(EventLevel::kInfo, "receiver_found",
@@ -184,18 +185,72 @@ Told describe(const telemetry::ReceiverEvent& event, const std::string& peer) {
   return std::nullopt;
 }
 
+std::string reason_text(link::PairingEvent::Reason reason) {
+  using enum link::PairingEvent::Reason;
+  switch (reason) {
+    case kExpired:
+      return "the code has expired";
+    case kTooManyTries:
+      return "the code was tried too often";
+    case kWrongCode:
+      return "the code was wrong";
+    case kRefused:
+      return "no transmitter in reach shows this code";
+    case kBusy:
+      return "the other box was busy with somebody else";
+    case kNoAnswer:
+      return "no transmitter that shows a code was heard";
+    case kStoreFailed:
+      return "the key could not be stored";
+    case kNone:
+    case kCancelled:
+      break;
+  }
+  return "it was cancelled";
+}
+
+Told describe(const link::PairingEvent& event) {
+  using enum link::PairingEvent::Kind;
+  const Json data{{"peer", runtime::to_string(event.peer)}, {"reason", link::to_text(event.reason)}};
+  switch (event.kind) {
+    case kOpened:
+      return tell(EventLevel::kNotice, "pairing_opened", "Pairing has begun.");
+    case kTry:
+      return tell(EventLevel::kNotice, "pairing_tried",
+                  fmt::format("A box has tried the code: {}.", runtime::to_string(event.peer)), data);
+    case kPaired:
+      return tell(
+          EventLevel::kNotice, "paired",
+          fmt::format("Paired with {}; the link is sealed from now on.", runtime::to_string(event.peer)),
+          data);
+    case kClosed:
+      if (event.reason == link::PairingEvent::Reason::kNone) {
+        return std::nullopt;
+      }
+      return tell(
+          event.reason == link::PairingEvent::Reason::kCancelled ? EventLevel::kNotice : EventLevel::kWarning,
+          "pairing_ended", fmt::format("Pairing has ended: {}.", reason_text(event.reason)), data);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
-std::optional<EventRecord> describe(const node::TransmitterEvent& event, const PeerName& name) {
+std::optional<EventRecord> describe(const node::TransmitterEvent& event, NodeId self, const PeerName& name) {
   const std::string peer = name(NodeId{});
   if (const auto* phase = std::get_if<node::PhaseChanged>(&event.what)) {
     return describe(*phase);
+  }
+  if (const auto* pairing = std::get_if<link::PairingEvent>(&event.what)) {
+    return describe(*pairing);
   }
   if (const auto* change = std::get_if<liveness::Change>(&event.what)) {
     return describe(*change, peer);
   }
   if (const auto* replica = std::get_if<state::ReplicaEvent>(&event.what)) {
-    return describe(*replica, "this box");
+    // What the configuration file says is taken over from nobody.
+    const bool is_seed = replica->kind == state::ReplicaEvent::Kind::kAdopted && replica->origin == self;
+    return is_seed ? std::nullopt : describe(*replica, "this box");
   }
   if (const auto* exchange = std::get_if<state::ExchangeEvent>(&event.what)) {
     return describe(*exchange, peer);
@@ -208,11 +263,15 @@ std::optional<EventRecord> describe(const node::TransmitterEvent& event, const P
 
 std::optional<EventRecord> describe(const node::ReceiverEvent& event, NodeId self, const PeerName& name) {
   const std::string peer = event.peer == self ? "this box" : name(event.peer);
+  if (const auto* pairing = std::get_if<link::PairingEvent>(&event.what)) {
+    return describe(*pairing);
+  }
   if (const auto* change = std::get_if<liveness::Change>(&event.what)) {
     return describe(*change, peer);
   }
   if (const auto* replica = std::get_if<state::ReplicaEvent>(&event.what)) {
-    return describe(*replica, peer);
+    const bool is_seed = event.peer == self && replica->kind == state::ReplicaEvent::Kind::kAdopted;
+    return is_seed ? std::nullopt : describe(*replica, peer);
   }
   if (const auto* exchange = std::get_if<state::ExchangeEvent>(&event.what)) {
     return describe(*exchange, peer);

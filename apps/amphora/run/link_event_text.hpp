@@ -17,7 +17,8 @@ using PeerName = std::function<std::string(NodeId)>;
 
 // Empty for what is routine: sessions, acknowledgements, writes that went well. Times and id are the
 // caller's.
-std::optional<runtime::EventRecord> describe(const node::TransmitterEvent& event, const PeerName& name);
+std::optional<runtime::EventRecord> describe(const node::TransmitterEvent& event, NodeId self,
+                                             const PeerName& name);
 std::optional<runtime::EventRecord> describe(const node::ReceiverEvent& event, NodeId self,
                                              const PeerName& name);
 

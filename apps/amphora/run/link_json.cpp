@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/amphora/run/link_json.hpp"
 
+#include <algorithm>
+
 #include "runtime/history/history.hpp"
 #include "runtime/link/link_store.hpp"
 
@@ -139,6 +141,23 @@ Json peer_json(const LinkPeer& peer, const NameOf& name_of, bool is_sealed, Time
   return json;
 }
 
+Json pairing_json(const runtime::LinkPairing& pairing, TimePoint now) {
+  Json json{{"state", runtime::to_text(pairing.state)}};
+  if (!pairing.reason.empty()) {
+    json["reason"] = pairing.reason;
+  }
+  if (pairing.expires_at && *pairing.expires_at != kNever) {
+    json["expires_s"] = std::max<std::int64_t>(0, to_seconds(*pairing.expires_at - now));
+  }
+  if (pairing.tries_left) {
+    json["tries_left"] = *pairing.tries_left;
+  }
+  if (!pairing.peer.is_nobody()) {
+    json["node"] = runtime::to_string(pairing.peer);
+  }
+  return json;
+}
+
 }  // namespace
 
 Json link_json(const LinkReport& report, const config::Config& config, const NameOf& name_of, TimePoint now,
@@ -163,6 +182,7 @@ Json link_json(const LinkReport& report, const config::Config& config, const Nam
   if (report.queue && report.peers.empty()) {
     json["queue"] = queue_json(*report.queue);
   }
+  json["pairing"] = pairing_json(report.pairing, now);
   json["events_dropped"] = report.events_dropped;
   return json;
 }

@@ -176,6 +176,7 @@ void LinkPart::take_reports() {
     handle_tick(loop_.now());
   }
   follow_sections();
+  reply_to_pairings();
 }
 
 void LinkPart::take_messages() {
@@ -183,6 +184,18 @@ void LinkPart::take_messages() {
   while (const auto message = thread_.messages().pop()) {
     std::visit([this](const auto& one) { handle(one); }, *message);
   }
+  reply_to_pairings();
+}
+
+// Who asked finds the effect in the state.
+void LinkPart::reply_to_pairings() {
+  std::erase_if(pairing_answers_, [this](const runtime::PairingAnswer& answer) {
+    if (report_ == nullptr || report_->at < answer.at) {
+      return false;
+    }
+    reply_to_pairing(answer);
+    return true;
+  });
 }
 
 // Notices which sections are different from the last report.
@@ -224,7 +237,7 @@ void LinkPart::handle(const node::TransmitterEvent& event) {
   if (const auto* replica = std::get_if<state::ReplicaEvent>(&event.what)) {
     follow_store(told_self_, *replica);
   }
-  if (auto record = describe(event, [](NodeId) { return std::string{"the receiver"}; })) {
+  if (auto record = describe(event, told_self_, [](NodeId) { return std::string{"the receiver"}; })) {
     journal_.record_at(event.at, std::move(*record));
   }
 }

@@ -94,6 +94,10 @@ class LinkPart {
     std::optional<std::uint32_t> version;  // once the change is made
     TimePoint give_up_at{};
   };
+  struct PendingPairing {
+    runtime::http::Reply reply;
+    runtime::http::PairingRequest::Action action = runtime::http::PairingRequest::Action::kShowCode;
+  };
   struct Seen {
     std::uint32_t version = 0;
     state::Stamp stamp;
@@ -108,6 +112,9 @@ class LinkPart {
   void handle(const node::TransmitterEvent& event);
   void handle(const node::ReceiverEvent& event);
   void handle(const runtime::ChangeAnswer& answer);
+  void handle(const runtime::PairingAnswer& answer) { pairing_answers_.push_back(answer); }
+  void reply_to_pairing(const runtime::PairingAnswer& answer);
+  void reply_to_pairings();
   void handle(const runtime::ReadingArrived& arrived);
   void handle(const runtime::CellsArrived& arrived);
   void follow_store(NodeId owner, const state::ReplicaEvent& event);
@@ -139,7 +146,9 @@ class LinkPart {
   std::uint64_t revision_ = 0;
   std::uint64_t sections_revision_ = 0;
   std::uint64_t token_ = 0;
-  std::map<std::uint64_t, PendingChange> changes_;  // by token
+  std::map<std::uint64_t, PendingChange> changes_;       // by token
+  std::map<std::uint64_t, PendingPairing> pairings_;     // by token
+  std::vector<runtime::PairingAnswer> pairing_answers_;  // told when the state shows them
   std::map<std::pair<NodeId, state::SectionId>, Seen> seen_;
   std::vector<std::pair<NodeId, state::SectionId>> changed_;  // the newest last, each once
   std::map<NodeId, PeerBattery> batteries_;

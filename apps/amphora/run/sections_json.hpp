@@ -13,7 +13,7 @@
 
 namespace amphora::run {
 
-// The whole answer to GET sections. `role_title` is what the box of an "own" scope is called there.
+// The whole answer to GET sections.
 Json sections_json(const runtime::LinkReport* report, TimePoint now, WallTime wall_now);
 
 using FieldChanges = std::vector<std::pair<std::size_t, sections::FieldValue>>;

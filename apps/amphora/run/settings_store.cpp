@@ -80,6 +80,11 @@ std::vector<std::string> SettingsStore::set_shared(const sections::SectionTable&
   return {};
 }
 
+std::optional<sections::Values> SettingsStore::shared(const sections::SectionTable& table) const {
+  const auto found = shared_.find(table.id);
+  return found == shared_.end() ? std::nullopt : std::optional{found->second};
+}
+
 inverter::UserLimits SettingsStore::user_limits() const {
   const auto found = shared_.find(sections::kPowerProfile);
   return found == shared_.end() ? inverter::UserLimits{} : to_user_limits(found->second);

@@ -42,6 +42,8 @@ class SettingsStore {
   // Whether a field is changed among the shared settings and nowhere else. To be told once, at the start.
   void set_shared_tables(std::vector<const sections::SectionTable*> tables) { tables_ = std::move(tables); }
   bool is_shared(const config::Field& field) const;
+  // What is in force of a shared section.
+  std::optional<sections::Values> shared(const sections::SectionTable& table) const;
   // What the shared power profile allows; without one nothing is limited.
   inverter::UserLimits user_limits() const;
   // The file and the page, without shared settings.
