@@ -256,7 +256,7 @@ TEST(LinkSwarm, RandomPlansReachEveryKindOfFault) {
 }
 
 TEST(LinkSwarm, AFailureIsShrunkAndTheRestStillFails) {
-  const SwarmSabotage sabotage{.link = LinkSabotage::kForgetsPosition};
+  const SwarmSabotage sabotage{.link = LinkSabotage::kForgetsSettings};
   const SwarmReport report =
       run_swarm(SwarmOptions{.from = 1, .seeds = 200, .world = WorldKind::kLink, .sabotage = sabotage});
   ASSERT_TRUE(report.first_failure.has_value());
