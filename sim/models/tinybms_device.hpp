@@ -73,8 +73,6 @@ struct TinyBmsDeviceEvent {
 class TinyBmsDevice {
  public:
   static constexpr std::size_t kRegisterCount = 512;
-  // What TinyBmsFault::kCorrupt flips in one byte of each answer.
-  static constexpr std::uint8_t kCorruption = 0x10;
 
   // A 16-cell LFP pack at rest: 16 cells of 3.300 V, 0 A, 50 %, 25 °C, idle, with sensible settings.
   explicit TinyBmsDevice(const TinyBmsDeviceConfig& config = {});

@@ -324,7 +324,7 @@ void GatewayWorld::pump_device() {
     (void)to_node_.write(now_, bytes);
     note_device_write(bytes);
     if (has(FaultKind::kBmsCorrupt)) {
-      note_healed_write(MutableByteSpan{buffer}.first(size));
+      note_meant_write(bytes);
     }
   }
   while (device_.poll_event()) {
@@ -339,10 +339,12 @@ void GatewayWorld::note_device_write(ByteSpan bytes) {
     const std::uint16_t status = load<std::uint16_t>(reply.data() + kStatusOffset, Endian::kBig);
     ReplyTruth truth;
     truth.hash = hash_of(reply);
-    // The first of two joined replies was held back since the request before.
-    const bool is_held = find_live_reply(bytes.subspan(*at + kLiveReplySize)).has_value();
-    // It looks like the answer to the request that released it; nobody can tell that it is older.
+    // Also of one that was held back since the request before: replies carry no number, so nobody on the line
+    // can tell it from an answer to this request, and where the second of the pair is lost it is taken for
+    // one.
     truth.sampled_at = served_.at;
+    // But what it says is what was shown then.
+    const bool is_held = find_live_reply(bytes.subspan(*at + kLiveReplySize)).has_value();
     truth.is_nonsense = is_held ? served_before_.is_lying : served_.is_lying;
     truth.forbids = truth.is_nonsense || status == static_cast<std::uint16_t>(tinybms::OnlineStatus::kFault);
     (void)reply_truths_.push_overwrite(truth);
@@ -350,15 +352,18 @@ void GatewayWorld::note_device_write(ByteSpan bytes) {
   }
 }
 
-// Noise on the line may undo the BMS's wrong byte; then the node hears a true reply that the BMS never sent.
-void GatewayWorld::note_healed_write(MutableByteSpan bytes) {
-  for (std::uint8_t& byte : bytes) {
-    byte ^= TinyBmsDevice::kCorruption;
-    if (find_live_reply(bytes)) {
-      note_device_write(bytes);
-      return;
-    }
-    byte ^= TinyBmsDevice::kCorruption;
+// A BMS that gets one bit wrong means what it would have sent: noise on the line may flip that very bit back,
+// and what then arrives is true.
+void GatewayWorld::note_meant_write(ByteSpan bytes) {
+  std::array<std::uint8_t, kLiveReplySize> meant{};
+  if (bytes.size() != meant.size()) {
+    return;
+  }
+  std::copy(bytes.begin(), bytes.end(), meant.begin());
+  for (std::uint8_t& byte : meant) {
+    byte = static_cast<std::uint8_t>(byte ^ kTinyBmsCorruptedBit);
+    note_device_write(meant);
+    byte = static_cast<std::uint8_t>(byte ^ kTinyBmsCorruptedBit);
   }
 }
 

@@ -144,7 +144,7 @@ class GatewayWorld {
   void deliver_to_node();
   void pump_device();
   void note_device_write(ByteSpan bytes);
-  void note_healed_write(MutableByteSpan bytes);
+  void note_meant_write(ByteSpan bytes);
   void note_heard_bytes(ByteSpan bytes);
   void note_live_reply(ByteSpan reply);
   void pump_gx();

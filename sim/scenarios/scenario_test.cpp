@@ -221,9 +221,9 @@ TEST(Swarm, SeedsThatOnceFailedPass) {
       198,   // a status that does not exist
       300,   // a host that stalled for seconds took an old reply for a new one
       526,   // noise on a busy line
-      652,   // two replies after one request: the second is not the answer
-      676,   // noise that undid the BMS's wrong byte
-      1413,  // a reply held back by the BMS looks like the answer to the request that released it
+      652,   // of two joined replies the second was not asked for
+      676,   // noise that mended what the BMS had garbled
+      1413,  // of two joined replies only the older one arrived
   };
   for (const std::uint64_t seed : kSeeds) {
     const ReplayReport report = replay(Excerpt{seed, ~std::uint64_t{0}, std::nullopt, WorldKind::kGateway});

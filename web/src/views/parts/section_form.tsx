@@ -5,7 +5,7 @@
 import { signal } from "@preact/signals";
 import { ApiError } from "../../api/client";
 import type { BoxField } from "../../api/types";
-import { check_ip, parse_number, range_text, to_input } from "../../lib/setting_input";
+import { check_ip, parse_number, range_text, to_short_input } from "../../lib/setting_input";
 import { Note } from "./card";
 import { ChoiceInput, NumberInput, type Outcome, SecretInput, SettingRow, SwitchInput, TextInput } from "./setting_row";
 
@@ -29,7 +29,8 @@ const busy_form = signal<string | undefined>(undefined);
 
 function stored_value(field: BoxField): Value {
   if (field.kind === "bool") return field.value === true;
-  if (field.kind === "number") return to_input(typeof field.value === "number" ? field.value : undefined, field.step);
+  if (field.kind === "number")
+    return to_short_input(typeof field.value === "number" ? field.value : undefined, field.step);
   return field.kind === "secret" || field.value === undefined ? "" : String(field.value);
 }
 
