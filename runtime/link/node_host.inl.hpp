@@ -118,7 +118,7 @@ void LinkThread::NodeHost<Node>::take_orders() {
   const TimePoint at = now();
   while (const auto order = owner_.orders_.pop()) {
     if (node_) {
-      std::visit([this, at](const auto& one) { handle(at, one); }, *order);
+      std::visit([this, at](const auto& one) { this->handle(at, one); }, *order);
     } else {
       refuse_early(*order);
     }
