@@ -100,6 +100,9 @@ void Election::handle_message(TimePoint now, const Message& message) {
   }
   note_candidate(now, from);
   const bool was_alone = is_alone();
+  if (was_alone && answer != nullptr && answer->master != self_.id) {
+    return;  // there is another master; its beacon will come
+  }
   note_heard(now);
   if (beacon == nullptr) {
     handle_answer(now, *answer);
@@ -139,7 +142,7 @@ void Election::remove(TimePoint now, Id id) {
     ++metrics_.masters_lost;
     emit(now, Event::Kind::kMasterLost, id);
     role_ = Role::kListening;
-    timers_.set(Timer::kClaim, now + config_.slot * slot_index());
+    timers_.set(Timer::kClaim, now + config_.slot * better_count(self_));
   }
 }
 
@@ -163,7 +166,7 @@ void Election::handle_beacon(TimePoint now, const Beacon& beacon) {
         master_ = beacon.from;
         term_ = beacon.term;
         refresh_master(now);
-        schedule_answer(now);
+        schedule_answer(now, false);
       } else if (is_newer(beacon.term, term_) || (beacon.term == term_ && is_better(beacon.from, master_))) {
         follow(now, beacon.from, beacon.term);
       }
@@ -176,12 +179,12 @@ void Election::handle_lone_beacon(TimePoint now, const Beacon& beacon) {
   if (role_ == Role::kListening) {
     master_ = beacon.from;
     term_ = is_newer(beacon.term, term_) ? beacon.term : term_;
-    schedule_answer(now);
+    schedule_answer(now, true);
   } else if (role_ == Role::kFollower && master_.id == beacon.from.id) {
     if (!config_.is_candidate) {
       refresh_master(now);
     }
-    schedule_answer(now);
+    schedule_answer(now, true);
   }
 }
 
@@ -206,8 +209,12 @@ void Election::handle_answer(TimePoint now, const Answer& answer) {
     answered_at_ = now;
     return;
   }
-  if (role_ == Role::kFollower && answer.master == master_.id && answer.term == term_) {
-    refresh_master(now);
+  // It counts for the beacon that it answers, and only where that was missed: answers come late by their
+  // slot.
+  const TimePoint beacon_at = now - answer_delay(answer.from);
+  if (role_ == Role::kFollower && answer.master == master_.id && answer.term == term_ &&
+      !answer.is_to_alone && beacon_at - beacon_at_ >= config_.beacon_period / 2) {
+    refresh_master(beacon_at);
   }
   if (answers_heard_ < config_.answers_wanted) {
     ++answers_heard_;
@@ -237,15 +244,16 @@ void Election::follow(TimePoint now, const Candidate& master, Term term) {
   if (!config_.is_candidate || is_better(master, self_)) {
     timers_.cancel(Timer::kNewcomer);
   } else if (!timers_.is_set(Timer::kNewcomer)) {
-    timers_.set(Timer::kNewcomer, now + config_.newcomer_wait + config_.slot * slot_index());
+    timers_.set(Timer::kNewcomer, now + config_.newcomer_wait + config_.slot * better_count(self_));
   }
-  schedule_answer(now);
+  schedule_answer(now, false);
   if (is_new) {
     emit(now, was_master ? Event::Kind::kYielded : Event::Kind::kFollows, master.id);
   }
 }
 
 void Election::refresh_master(TimePoint now) {
+  beacon_at_ = now;
   timers_.set(Timer::kMasterLost, now + config_.beacon_period * config_.missed_beacons + config_.tolerance);
 }
 
@@ -308,21 +316,28 @@ Election::Known* Election::find(Id id) {
   return nullptr;
 }
 
-std::uint32_t Election::slot_index() const {
+std::uint32_t Election::better_count(const Candidate& than) const {
   std::uint32_t better = 0;
   for (const Known& known : std::span{known_}.first(count_)) {
     const bool is_master = role_ == Role::kFollower && known.candidate.id == master_.id;
-    better += !known.is_lost && !is_master && is_better(known.candidate, self_) ? 1U : 0U;
+    better += !known.is_lost && !is_master && is_better(known.candidate, than) ? 1U : 0U;
   }
   return better;
 }
 
-void Election::schedule_answer(TimePoint now) {
+Duration Election::answer_delay(const Candidate& of) const {
+  // One slot is left free, so that a beacon has reached all before the first answer does.
+  const std::uint32_t better = better_count(of) + (of.id != self_.id && is_better(self_, of) ? 1U : 0U);
+  return config_.slot * (1 + std::min(better, kAnswerSlotMax));
+}
+
+void Election::schedule_answer(TimePoint now, bool is_to_alone) {
   if (!config_.is_candidate || timers_.is_set(Timer::kAnswer) || is_answer_due_) {
     return;
   }
   answers_heard_ = 0;
-  timers_.set(Timer::kAnswer, now + config_.slot * std::min(slot_index(), kAnswerSlotMax));
+  is_answer_to_alone_ = is_to_alone;
+  timers_.set(Timer::kAnswer, now + answer_delay(self_));
 }
 
 void Election::schedule_expiry() {
@@ -362,7 +377,7 @@ void Election::handle_timeout(TimePoint now) {
         timers_.cancel(Timer::kAnswer);
         is_answer_due_ = false;
         if (config_.is_candidate) {
-          timers_.set(Timer::kClaim, now + config_.slot * slot_index());
+          timers_.set(Timer::kClaim, now + config_.slot * better_count(self_));
         }
         break;
       }
@@ -403,7 +418,7 @@ std::optional<Message> Election::poll_transmit(TimePoint now) {
   if (is_answer_due_) {
     is_answer_due_ = false;
     ++metrics_.answers_sent;
-    return Message{Answer{self_, master_.id, term_}};
+    return Message{Answer{self_, master_.id, term_, is_answer_to_alone_}};
   }
   return std::nullopt;
 }

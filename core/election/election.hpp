@@ -12,7 +12,8 @@
 //   missed_beacons beacons missed: the term is over. Every candidate waits its slot (the best one none at
 //   all)
 //     and takes the role in the next term unless it hears a beacon before. An answer to the master's beacon
-//     counts like the beacon itself: it proves that the master lives although this node missed the beacon
+//     counts like the beacon itself: it proves that the master lives although this node missed the beacon. So
+//     that the slots are right, the owner reports candidates by their presence as well (handle_candidate)
 //   a candidate better than the master waits newcomer_wait before it takes over, so that a box that restarts
 //     again and again does not take the group with it
 //   a master that has heard nothing at all for hear_timeout gives the role up: it remains the master of
@@ -51,7 +52,7 @@ namespace amphora::election {
 inline constexpr std::size_t kCandidatesMax = 126;
 inline constexpr std::size_t kEventCapacity = 16;
 // Later slots than this share the last one when they answer, so that an answer always comes in time.
-inline constexpr std::uint32_t kAnswerSlotMax = 15;
+inline constexpr std::uint32_t kAnswerSlotMax = 14;
 
 // A node id on a CAN bus, the first half of a UUID elsewhere: unique in the group.
 using Id = std::uint64_t;
@@ -82,6 +83,7 @@ struct Answer {
   Candidate from;
   Id master = 0;
   Term term = 0;
+  bool is_to_alone = false;  // that beacon was a lone one; copied from it
   friend constexpr bool operator==(const Answer&, const Answer&) = default;
 };
 using Message = std::variant<Beacon, Answer>;
@@ -198,15 +200,16 @@ class Election {
   void handle_rival(TimePoint now, const Beacon& beacon);
   void listen(TimePoint now);
   void follow(TimePoint now, const Candidate& master, Term term);
-  void refresh_master(TimePoint now);
+  void refresh_master(TimePoint beacon_at);
   void take_role(TimePoint now);
   void note_heard(TimePoint now);
   void note_candidate(TimePoint now, const Candidate& candidate);
-  void schedule_answer(TimePoint now);
+  void schedule_answer(TimePoint now, bool is_to_alone);
   void expire(TimePoint now);
   void schedule_expiry();
-  // How many known candidates other than the master are better than this node.
-  std::uint32_t slot_index() const;
+  // How many known candidates other than the master are better: the number of the slot.
+  std::uint32_t better_count(const Candidate& than) const;
+  Duration answer_delay(const Candidate& of) const;
   Known* find(Id id);
   void emit(TimePoint now, Event::Kind kind, Id master);
 
@@ -221,6 +224,8 @@ class Election {
   bool is_repeat_pending_ = false;
   std::uint8_t answers_heard_ = 0;  // since the own answer was scheduled
   std::optional<TimePoint> heard_at_;
+  TimePoint beacon_at_{};  // follower: the master's last beacon, by itself or shown by an answer
+  bool is_answer_to_alone_ = false;
   TimePoint answered_at_{};  // master: when someone last answered, or when it took the role
   TimerTable<Timer> timers_;
   std::array<Known, kCandidatesMax> known_{};
