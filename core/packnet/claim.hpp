@@ -38,7 +38,8 @@ struct ClaimConfig {
   Duration start_wait_max = std::chrono::milliseconds{153};
   Duration listen = std::chrono::milliseconds{250};
   Duration duplicate_wait_max = std::chrono::seconds{2};
-  Duration duplicate_alarm = std::chrono::seconds{120};  // after the other was last heard
+  Duration duplicate_alarm =
+      std::chrono::seconds{120};  // after the other was last heard; also the wait when no id is free
 };
 
 enum class ClaimState : std::uint8_t { kOff, kWaiting, kListening, kClaimed, kDuplicate, kNoFreeNode };
@@ -50,7 +51,7 @@ struct ClaimEvent {
     kLost,            // stop using `node` at once
     kDuplicateBegan,  // another device has our hardware number
     kDuplicateEnded,
-    kNoFreeNode  // all ids are taken; tried again when something changes
+    kNoFreeNode  // all ids are taken; tried again after duplicate_alarm
   };
   TimePoint at{};
   Kind kind = Kind::kClaimed;

@@ -173,6 +173,14 @@ struct ReceivedCommand {
   bool was_to_all = false;
 };
 
+// Somebody is guessing, or has the wrong key. Worth an entry in the log.
+struct GateEvent {
+  enum class Kind : std::uint8_t { kClosed, kOpened };
+  TimePoint at{};
+  Kind kind = Kind::kClosed;
+  friend constexpr bool operator==(const GateEvent&, const GateEvent&) = default;
+};
+
 struct GateMetrics {
   std::uint64_t accepted = 0;
   std::uint64_t refused = 0;
@@ -200,7 +208,7 @@ class CommandGate {
 
   // The node in it is filled in by the owner.
   std::optional<Acknowledgement> poll_transmit(TimePoint now);
-  std::optional<CommandError> poll_event() { return std::nullopt; }  // it has none: acknowledgements say all
+  std::optional<GateEvent> poll_event() { return events_.pop(); }
   TimePoint poll_timeout() const { return timers_.next(); }
 
   const GateMetrics& metrics() const { return metrics_; }
@@ -219,7 +227,7 @@ class CommandGate {
     TimePoint finished_at{};
   };
 
-  void accept(TimePoint now, const CommandFrame& frame, std::uint64_t floor_needed);
+  void accept(const CommandFrame& frame, std::uint64_t floor_needed);
   bool answer_again(TimePoint now, const CommandFrame& frame);
   void handle_seal(TimePoint now, const CommandFrame& seal);
   void refuse(const CommandFrame& frame, CommandResult result, std::uint32_t detail);
@@ -232,9 +240,11 @@ class CommandGate {
   std::optional<CommandFrame> unsealed_;
   std::uint8_t bad_seals_ = 0;
   bool is_closed_ = false;
+  TimePoint bad_seals_since_{};
   std::uint32_t next_ticket_ = 1;
   std::array<Entry, kCommandQueue> entries_{};
   Ring<Acknowledgement, 8> answers_;
+  Ring<GateEvent, 4> events_;
   TimerTable<Timer> timers_;
   GateMetrics metrics_;
 };

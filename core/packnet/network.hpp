@@ -42,7 +42,7 @@ inline constexpr Duration kTelemetryCycle = std::chrono::seconds{2};
 inline constexpr Duration kGatewayPeriod = std::chrono::seconds{1};
 inline constexpr Duration kGatewayLost = std::chrono::seconds{4};
 inline constexpr Duration kTimePeriod = std::chrono::seconds{10};
-// A value that a user sends changes presence at most this often.
+// Changes of flags are announced at most this often.
 inline constexpr Duration kPresenceMin = std::chrono::milliseconds{100};
 
 struct NetworkConfig {
@@ -109,11 +109,9 @@ class PackNetwork {
   void handle_not_sent(TimePoint now);
   void handle_timeout(TimePoint now);
 
-  // What this node tells about itself from now on. A change of flags is announced at once.
-  void set_telemetry(TimePoint now, const Telemetry& telemetry) {
-    telemetry_ = telemetry;
-    (void)now;
-  }
+  // What this node tells about itself from now on.
+  void set_telemetry(const Telemetry& telemetry) { telemetry_ = telemetry; }
+  // kPresenceAlarm, kPresenceWarning; a change is announced at once. The others are the network's own.
   void set_presence_flags(TimePoint now, std::uint8_t flags);
   // An event or alarm for the bus; false, and counted, when too many wait.
   bool report(TimePoint now, Level level, bool is_end, std::uint16_t code, std::int32_t value);
@@ -150,7 +148,6 @@ class PackNetwork {
   bool is_gateway() const { return config_.type == DeviceType::kLinuxGateway; }
   bool is_bus_up() const;
   void handle_message(TimePoint now, const Message& message);
-  void handle_election_message(TimePoint now, const election::Message& message, Node node);
   void handle_presence(TimePoint now, const Presence& presence);
   void handle_gateway(TimePoint now, const GatewayPresence& presence);
   void handle_own_id(TimePoint now);
