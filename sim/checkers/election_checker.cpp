@@ -16,20 +16,20 @@ void ElectionChecker::look(std::uint8_t group, std::span<const ElectionView> vie
   Group& state = groups_[group];
   state.masters = 0;
   state.is_settled = true;
-  std::size_t active = 0;
+  state.active = 0;
   std::optional<std::uint8_t> leader;
   for (const ElectionView& view : views) {
     if (!view.is_running || view.group != group || !view.is_candidate || view.id == 0) {
       continue;
     }
-    ++active;
+    ++state.active;
     ++users[view.id % kIdCount];
     if (view.is_master) {
       ++state.masters;
       leader = view.id;
     }
   }
-  if (active == 0) {
+  if (state.active == 0) {
     return;  // a group of followers has nobody to follow
   }
   state.is_settled = state.masters == 1;
@@ -103,7 +103,28 @@ void ElectionChecker::judge_ids(TimePoint now, std::uint8_t group,
   }
 }
 
+void ElectionChecker::judge_waiting(TimePoint now, std::span<const ElectionView> views) {
+  for (std::size_t i = 0; i < views.size() && i < kViewsMax; ++i) {
+    const ElectionView& view = views[i];
+    std::optional<TimePoint>& since = without_id_since_[i];
+    if (!view.is_running || !view.is_candidate || view.id != 0) {
+      since.reset();
+      continue;
+    }
+    if (!since) {
+      since = now;
+    }
+    const Duration lasted = now - std::max(*since, groups_[view.group].free_at);
+    if (!is_suspended_[view.group] && lasted > rules_.id_wait_max) {
+      log_.add(kInvariantNodeIds, now, "a running node gets no id; a: its number, b: for how long in ms",
+               static_cast<std::int64_t>(i), to_milliseconds(lasted));
+      since = now;
+    }
+  }
+}
+
 void ElectionChecker::check(TimePoint now, std::span<const ElectionView> views) {
+  judge_waiting(now, views);
   for (std::uint8_t group = 0; group < kGroupCount; ++group) {
     std::array<std::uint8_t, kIdCount> users{};
     look(group, views, users);

@@ -10,8 +10,6 @@ namespace {
 
 constexpr Duration kMailboxAgeMax = std::chrono::milliseconds{100};
 constexpr Duration kRestartDelay = std::chrono::milliseconds{100};
-// A node that loses its id sooner than this had it only for a moment: its claim goes on.
-constexpr Duration kClaimKept = std::chrono::seconds{1};
 constexpr int kPumpRoundsMax = 64;
 
 }  // namespace
@@ -182,11 +180,8 @@ void PacksWorld::take_events(std::size_t index) {
       box.booted_with = packnet::kNodeNone;
       election_checker_.handle_disturbed(now_, box.segment);
     } else if (event->kind == Kind::kNodeLost) {
-      if (box.claimed_at && now_ - *box.claimed_at > kClaimKept) {
-        close_claim(box);
-        box.claim_from = now_;
-      }
-      box.claimed_at.reset();
+      close_claim(box);
+      box.claim_from = now_;
       box.electing_since.reset();
       election_checker_.handle_disturbed(now_, box.segment);
     } else if (event->kind == Kind::kDuplicateBegan) {

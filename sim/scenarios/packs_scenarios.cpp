@@ -127,6 +127,14 @@ void plan_halves(PacksPlan& plan, Rng& rng) {
   }
 }
 
+// No gateway either: nobody acknowledges what the pack sends.
+void plan_alone(PacksPlan& plan, Rng& rng) {
+  plan.gateway_count = 0;
+  for (std::size_t i = 1; i < plan.pack_count; ++i) {
+    plan.boxes[i].boots_at = seconds{10} + between(rng, Duration{}, seconds{2});
+  }
+}
+
 void plan_equal_hardware(PacksPlan& plan, Rng& rng) {
   plan.boxes[1].hardware = plan.boxes[0].hardware;
   const bool is_late = rng.chance(500'000);
@@ -140,7 +148,7 @@ struct Entry {
 
 constexpr std::array kEntries{
     Entry{
-        {"packs", "packs boot in any order, masters are killed, the bus is split and joined", seconds{32}, 8},
+        {"packs", "packs boot in any order, masters are killed, the bus is split and joined", seconds{36}, 8},
         plan_packs},
     Entry{{"packs-duplicate-ids", "two packs want or hold the same node id", seconds{12}, 32},
           plan_duplicate_ids},
@@ -154,6 +162,8 @@ constexpr std::array kEntries{
     Entry{{"packs-full-bus", "32 packs that send all they can", seconds{20}, 32}, plan_full_bus},
     Entry{{"packs-halves", "halves of the packs get power in any order, then all again", seconds{30}, 16},
           plan_halves},
+    Entry{{"packs-alone", "a pack without anybody else on its bus; later a second one", seconds{20}, 2},
+          plan_alone},
     Entry{{"packs-equal-hardware", "two packs have the same hardware number", seconds{20}, 4},
           plan_equal_hardware},
 };

@@ -226,7 +226,8 @@ void PacksWorld::note_fault_edges() {
                   static_cast<std::int64_t>(fault.kind));
     if (fault.kind == PacksFaultKind::kKillMaster) {
       victims_[i] = is_on ? master_box() : std::nullopt;
-      if (victims_[i] && !has_trouble_ && election_checker_.is_settled(0)) {
+      if (victims_[i] && !has_trouble_ && election_checker_.is_settled(0) &&
+          election_checker_.active_count(0) > 1) {
         failover_from_ = now_;
       }
     }

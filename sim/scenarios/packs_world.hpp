@@ -34,7 +34,7 @@
 namespace amphora::sim {
 
 struct PacksFigures {
-  Histogram claim_us;       // boot, or the loss of an id, to the id that is kept
+  Histogram claim_us;       // boot, or the loss of an id, to the next id
   Histogram election_us;    // id to the first master it knows
   Histogram failover_us;    // the master loses its power to all others following one
   Histogram merge_us;       // two buses joined to one master and no shared id
