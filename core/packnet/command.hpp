@@ -171,6 +171,7 @@ struct ReceivedCommand {
   std::uint32_t ticket = 0;  // for finish()
   Command command;
   bool was_to_all = false;
+  friend constexpr bool operator==(const ReceivedCommand&, const ReceivedCommand&) = default;
 };
 
 // Somebody is guessing, or has the wrong key. Worth an entry in the log.

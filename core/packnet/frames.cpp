@@ -266,6 +266,12 @@ Decoded read_time(ByteReader reader) {
   return wall_time_of(message) ? Decoded{Message{message}} : Decoded{DecodeError::kBadValue};
 }
 
+Decoded read_opaque(const can::Frame& frame, const Address& address) {
+  Opaque message{address.channel, address.node, frame.size, {}};
+  std::ranges::copy(frame.payload(), message.data.begin());
+  return Message{message};
+}
+
 Decoded read_extended(const can::Frame& frame, const Address& address) {
   if (frame.size != can::kDataSizeMax) {
     return DecodeError::kBadLength;
@@ -393,7 +399,7 @@ Result<Message, DecodeError> decode(const can::Frame& frame) {
       return is_node(frame.data[0]) ? Decoded{Message{OldPresence{frame.data[0]}}}
                                     : Decoded{DecodeError::kBadNode};
     default:
-      return Message{Opaque{address->channel, node, frame.size, frame.data}};
+      return read_opaque(frame, *address);
   }
 }
 
