@@ -130,6 +130,7 @@ void AddressClaim::handle_claim(TimePoint now, const Claim& claim) {
   if (!is_node(claim.node)) {
     return;
   }
+  unsent_ = 0;
   const bool is_active =
       state_ == ClaimState::kWaiting || state_ == ClaimState::kListening || state_ == ClaimState::kClaimed;
   if (claim.hardware == config_.hardware) {
@@ -158,6 +159,7 @@ void AddressClaim::handle_presence(TimePoint now, Node node, std::uint32_t hash)
   if (!is_node(node)) {
     return;
   }
+  unsent_ = 0;
   if (node == node_ && state_ != ClaimState::kOff && hash != hash_) {
     if (state_ == ClaimState::kClaimed) {
       handle_foreign_use(now);
@@ -178,7 +180,8 @@ void AddressClaim::handle_foreign_use(TimePoint now) {
 }
 
 void AddressClaim::handle_not_sent(TimePoint now) {
-  if (state_ == ClaimState::kListening) {
+  if (state_ == ClaimState::kListening && unsent_ + 1 < kUnsentMax) {
+    ++unsent_;
     want(now, node_, random(config_.start_wait_max));
   } else if (state_ == ClaimState::kClaimed) {
     handle_foreign_use(now);

@@ -13,6 +13,10 @@
 // Ids stay reserved to the hardware number last seen with them, also while that node is off; only when no
 // other is free the one unheard for longest is taken.
 //
+// A claim that could not be sent is repeated after another random wait. One that failed kUnsentMax times in a
+// row while no claim or presence was heard counts as sent: on a bus with nobody else on it there is no
+// acknowledgement, and nobody to ask.
+//
 // Inputs: claims and presences heard, foreign use of the own id, time. Outputs: claims to send (single shot:
 // the host does not repeat one that failed on the bus, but reports it), ids to store, events.
 #pragma once
@@ -30,6 +34,8 @@
 #include "core/packnet/frames.hpp"
 
 namespace amphora::packnet {
+
+inline constexpr std::uint8_t kUnsentMax = 3;
 
 struct ClaimConfig {
   HardwareNumber hardware = 0;
@@ -112,6 +118,7 @@ class AddressClaim {
   Node node_ = kNodeNone;
   Node stored_ = kNodeNone;
   bool is_duplicate_ = false;
+  std::uint8_t unsent_ = 0;  // claims in a row, without hearing anybody
   bool is_claim_due_ = false;
   bool is_defence_ = false;  // the due claim does not begin the listening anew
   std::optional<Node> to_store_;

@@ -25,7 +25,7 @@ constexpr double kPartsPerMillion = 1e6;
 constexpr const char* kUsage =
     "usage: sim list\n"
     "       sim SCENARIO [--seed N] [--seeds K] [--hours H] [--loss P] [--event E] [--last-channel C]\n"
-    "                    [--json] [--trace]\n"
+    "                    [--count N] [--json] [--trace]\n"
     "       sim swarm [--seeds N] [--from S] [--world W] [--json] [--trace]\n"
     "       sim replay --seed N [--world W] [--faults MASK] [--until-ms T] [--trace]\n"
     "\n"
@@ -34,10 +34,12 @@ constexpr const char* kUsage =
     "  --from S     the first seed of a swarm\n"
     "  --hours H    virtual hours, for example 0.5\n"
     "  --loss P     share of serial replies and CAN frames lost, 0 to 1; on the air of each frame,\n"
-    "               that is of each try of the radio and of each of its acknowledgements\n"
+    "               that is of each try of the radio and of each of its acknowledgements;\n"
+    "               among packs of each CAN frame at each receiver\n"
     "  --event E    of link-recovery: reboot, channel or hang\n"
     "  --last-channel C  of link-discovery: what the transmitter remembers, right or unknown\n"
-    "  --world W    gateway or link; as each seed says when left out\n"
+    "  --count N    of the packs scenarios: how many packs, 1 to 32\n"
+    "  --world W    gateway, link or packs; as each seed says when left out\n"
     "  --json       one JSON object on stdout\n"
     "  --trace      the last events on stderr\n"
     "  --faults M   which of the plan's random faults stay, as a number (0x5: the first and the third)\n"
@@ -50,6 +52,7 @@ struct Arguments {
   std::optional<std::uint64_t> from;
   std::optional<std::uint64_t> faults;
   std::optional<std::uint64_t> until_ms;
+  std::optional<std::uint64_t> count;
   std::optional<double> hours;
   std::optional<double> loss;
   std::optional<WorldKind> world;
@@ -102,6 +105,9 @@ std::optional<std::uint64_t>* whole_target(Arguments& parsed, std::string_view o
   if (option == "--faults") {
     return &parsed.faults;
   }
+  if (option == "--count") {
+    return &parsed.count;
+  }
   return option == "--until-ms" ? &parsed.until_ms : nullptr;
 }
 
@@ -136,10 +142,12 @@ int take_word(Arguments& parsed, std::string_view option, std::string_view value
     parsed.link.is_last_channel_right = value == "right";
     return 0;
   }
-  if (value != "gateway" && value != "link") {
-    return complain(option, "must be gateway or link");
+  if (value != "gateway" && value != "link" && value != "packs") {
+    return complain(option, "must be gateway, link or packs");
   }
-  parsed.world = value == "gateway" ? WorldKind::kGateway : WorldKind::kLink;
+  parsed.world = value == "gateway" ? WorldKind::kGateway
+                 : value == "link"  ? WorldKind::kLink
+                                    : WorldKind::kPacks;
   return 0;
 }
 
@@ -200,6 +208,9 @@ int check_ranges(const Arguments& parsed) {
   if (parsed.loss && (*parsed.loss < 0 || *parsed.loss > 1)) {
     return complain("--loss", "must be 0 to 1");
   }
+  if (parsed.count && (*parsed.count == 0 || *parsed.count > kPacksMax)) {
+    return complain("--count", "must be 1 to 32");
+  }
   if (parsed.until_ms && *parsed.until_ms > static_cast<std::uint64_t>(kHoursMax * 3.6e6)) {
     return complain("--until-ms", "must be at most 8784 hours");
   }
@@ -253,6 +264,9 @@ std::string options_json(const RunReport& report, const Options& options) {
   if (report.scenario == "link-discovery") {
     json += std::string{",\"last_channel\":\""} + (options.link.is_last_channel_right ? "right" : "unknown") +
             "\"";
+  }
+  if (report.scenario.starts_with("packs") && options.packs.count) {
+    json += ",\"count\":" + std::to_string(*options.packs.count);
   }
   return json + "}";
 }
@@ -309,6 +323,9 @@ int run_scenario(const Arguments& parsed) {
   options.seeds = parsed.seeds.value_or(1);
   options.trace = parsed.trace;
   options.link = parsed.link;
+  if (parsed.count) {
+    options.packs.count = static_cast<std::uint8_t>(*parsed.count);
+  }
   if (parsed.hours) {
     options.duration = Duration{std::llround(*parsed.hours * kMicrosecondsPerHour)};
   }

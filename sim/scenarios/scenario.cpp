@@ -9,6 +9,7 @@
 #include "core/base/crc.hpp"
 #include "sim/scenarios/gateway_world.hpp"
 #include "sim/scenarios/link_world.hpp"
+#include "sim/scenarios/packs_world.hpp"
 #include "sim/scenarios/plan_builder.hpp"
 
 namespace amphora::sim {
@@ -135,6 +136,9 @@ std::vector<ScenarioInfo> make_infos() {
   for (const LinkScenario& scenario : link_scenarios()) {
     infos.push_back(ScenarioInfo{WorldKind::kLink, scenario.name, scenario.summary, scenario.duration});
   }
+  for (const PacksScenario& scenario : packs_scenarios()) {
+    infos.push_back(ScenarioInfo{WorldKind::kPacks, scenario.name, scenario.summary, scenario.duration});
+  }
   return infos;
 }
 
@@ -172,7 +176,7 @@ double seconds_of(TimePoint at) {
   return static_cast<double>(to_microseconds(at)) / 1e6;
 }
 
-// Both return the virtual seconds.
+// All return the virtual seconds.
 double run_gateways(const Scenario& scenario, const Options& options, RunReport& report, Digest& digest) {
   Histogram gap_us;
   Histogram zero_ms;
@@ -226,6 +230,39 @@ double run_links(std::string_view name, const Options& options, RunReport& repor
   return virtual_seconds;
 }
 
+double run_packs(std::string_view name, const Options& options, RunReport& report, Digest& digest) {
+  PacksFigures figures;
+  double virtual_seconds = 0;
+  for (std::uint64_t i = 0; i < options.seeds; ++i) {
+    const PacksPlan plan =
+        *make_packs_plan(name, options.seed + i, options.duration, options.loss_ppm, options.packs);
+    report.duration = plan.duration;
+    const auto world = std::make_unique<PacksWorld>(plan);
+    world->run();
+    virtual_seconds += seconds_of(world->now());
+    figures.merge(world->figures());
+    take(report, digest, plan.seed, options, *world);
+  }
+  report.figures.push_back(Figure{"claim_ms", figures.claim_us, 1000});
+  report.figures.push_back(Figure{"election_ms", figures.election_us, 1000});
+  report.figures.push_back(Figure{"failover_ms", figures.failover_us, 1000});
+  report.figures.push_back(Figure{"merge_ms", figures.merge_us, 1000});
+  report.figures.push_back(Figure{"bus_load_percent", figures.load_permille, 10});
+  const auto number = [&report](std::string_view figure, std::uint64_t value) {
+    report.figures.push_back(Figure{figure, static_cast<std::int64_t>(value), 1});
+  };
+  number("shared_id_max_ms", static_cast<std::uint64_t>(figures.shared_id_max_ms));
+  number("not_claimed", figures.not_claimed);
+  number("not_failed_over", figures.not_failed_over);
+  number("not_merged", figures.not_merged);
+  number("ids_changed", figures.ids_changed);
+  number("duplicate_alarms", figures.duplicate_alarms);
+  number("unseen", figures.unseen);
+  number("frames", figures.frames);
+  number("bus_offs", figures.bus_offs);
+  return virtual_seconds;
+}
+
 }  // namespace
 
 std::span<const ScenarioInfo> list() {
@@ -261,9 +298,18 @@ std::optional<RunReport> run(std::string_view name, const Options& options) {
   report.seeds = options.seeds;
   Digest digest;
   const double started = processor_seconds();
-  const Scenario* gateway = find(name);
-  const double virtual_seconds = gateway != nullptr ? run_gateways(*gateway, options, report, digest)
-                                                    : run_links(found->name, options, report, digest);
+  double virtual_seconds = 0;
+  switch (found->world) {
+    case WorldKind::kGateway:
+      virtual_seconds = run_gateways(*find(name), options, report, digest);
+      break;
+    case WorldKind::kLink:
+      virtual_seconds = run_links(found->name, options, report, digest);
+      break;
+    case WorldKind::kPacks:
+      virtual_seconds = run_packs(found->name, options, report, digest);
+      break;
+  }
   const double spent = processor_seconds() - started;
   report.speed = spent > 0 ? virtual_seconds / spent : 0;
   report.digest = digest.value();

@@ -21,6 +21,7 @@
 #include "sim/checkers/violation.hpp"
 #include "sim/scenarios/gateway_plan.hpp"
 #include "sim/scenarios/link_scenarios.hpp"
+#include "sim/scenarios/packs_scenarios.hpp"
 #include "sim/world/histogram.hpp"
 
 namespace amphora::sim {
@@ -28,10 +29,11 @@ namespace amphora::sim {
 // Which world a scenario runs in.
 enum class WorldKind : std::uint8_t {
   kGateway,  // gateway_world.hpp: a bms-gateway between its wires
-  kLink      // link_world.hpp: transmitters and a receiver on the air
+  kLink,     // link_world.hpp: transmitters and a receiver on the air
+  kPacks     // packs_world.hpp: packs on a CAN bus
 };
 constexpr std::string_view to_text(WorldKind kind) {
-  return kind == WorldKind::kGateway ? "gateway" : "link";
+  return kind == WorldKind::kGateway ? "gateway" : kind == WorldKind::kLink ? "link" : "packs";
 }
 
 struct ScenarioInfo {
@@ -46,9 +48,10 @@ struct Options {
   std::uint64_t seeds = 1;             // runs seed, seed + 1, …
   std::optional<Duration> duration{};  // empty: the scenario's own
   // Of serial writes and received CAN frames; on the air of each frame, that is of each try of the MAC and of
-  // each of its acknowledgements (a broadcast has one try).
+  // each of its acknowledgements (a broadcast has one try). Among packs of each CAN frame at each receiver.
   std::uint32_t loss_ppm = 0;
   LinkScenarioOptions link{};
+  PacksScenarioOptions packs{};
   bool trace = false;  // keep the last entries also of a run without violation
   Sabotage sabotage = Sabotage::kNone;
   LinkSabotage link_sabotage = LinkSabotage::kNone;

@@ -261,6 +261,17 @@ TEST(SimCommand, SwarmPrintsOneJsonObject) {
   EXPECT_TRUE(out.starts_with("{\"seeds\":2,\"violations\":0,\"first_failure\":null,\"digest\":\"")) << out;
 }
 
+TEST(SimCommand, CountIsTheNumberOfPacks) {
+  std::string out;
+  std::string err;
+  EXPECT_EQ(sim({"packs", "--count", "3", "--json"}, out, err), 0) << err;
+  EXPECT_NE(out.find("\"options\":{\"loss\":0,\"count\":3}"), std::string::npos) << out;
+  for (const std::string_view name :
+       {"claim_ms", "election_ms", "failover_ms", "merge_ms", "bus_load_percent"}) {
+    EXPECT_NE(out.find("\"" + std::string{name} + "\":{\"p50\":"), std::string::npos) << name;
+  }
+}
+
 TEST(SimCommand, TraceGoesToStandardError) {
   std::string out;
   std::string err;
@@ -280,6 +291,8 @@ TEST(SimCommand, WrongUsageIsNamedAndRefused) {
                                                             {"noise", "--seed", "-1"},
                                                             {"noise", "--speed"},
                                                             {"noise", "swarm"},
+                                                            {"packs", "--count", "33"},
+                                                            {"packs", "--count", "0"},
                                                             {"link-recovery", "--event", "flood"},
                                                             {"link-discovery", "--last-channel", "3"},
                                                             {"swarm", "--world", "moon"},

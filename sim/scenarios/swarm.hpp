@@ -23,6 +23,7 @@ namespace amphora::sim {
 struct SwarmSabotage {
   Sabotage gateway = Sabotage::kNone;
   LinkSabotage link = LinkSabotage::kNone;
+  PacksSabotage packs = PacksSabotage::kNone;
 };
 
 struct SwarmOptions {
