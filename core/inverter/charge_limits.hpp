@@ -26,6 +26,7 @@
 #include <string_view>
 
 #include "core/base/assert.hpp"
+#include "core/base/enum_set.hpp"
 #include "core/base/time.hpp"
 #include "core/base/units.hpp"
 #include "core/battery/profile.hpp"
@@ -58,20 +59,7 @@ enum class Reason : std::uint8_t {
 inline constexpr std::size_t kReasonCount = static_cast<std::size_t>(Reason::kCount);
 std::string_view to_text(Reason reason);
 
-// A set of enumerators of one enum with at most 32 values.
-template <class Enum>
-class EnumSet {
- public:
-  constexpr void set(Enum value) { bits_ |= bit(value); }
-  constexpr bool has(Enum value) const { return (bits_ & bit(value)) != 0; }
-  constexpr bool has_any() const { return bits_ != 0; }
-  constexpr std::uint32_t bits() const { return bits_; }
-  friend constexpr bool operator==(const EnumSet&, const EnumSet&) = default;
-
- private:
-  static constexpr std::uint32_t bit(Enum value) { return 1U << static_cast<unsigned>(value); }
-  std::uint32_t bits_ = 0;
-};
+using amphora::EnumSet;
 
 // What a decision needs. kStatus and kPublished are needed only from a BMS that reports them at all.
 enum class Needed : std::uint8_t {
