@@ -41,6 +41,8 @@ class ViolationLog {
 
 inline constexpr int kInvariantSections = 1;
 inline constexpr int kInvariantDelivery = 2;
+// Relays, their holders, and the energy behind them.
+inline constexpr int kInvariantRelays = 5;
 inline constexpr int kInvariantFreshLimits = 6;
 inline constexpr int kInvariantBoundedQueues = 7;
 inline constexpr int kInvariantStore = 8;
