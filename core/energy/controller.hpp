@@ -154,7 +154,7 @@ class Controller {
   std::optional<StoreRequest> poll_store(TimePoint now);
   void handle_stored(TimePoint now, std::uint32_t ticket);
   void handle_store_failed(TimePoint now, std::uint32_t ticket);
-  TimePoint poll_timeout() const;
+  TimePoint poll_timeout() const { return next_cycle_; }
 
   const ModeSettings& settings() const { return settings_; }
   const Balance& balance() const { return balance_; }
@@ -174,7 +174,7 @@ class Controller {
   const Clock& clock() const { return clock_; }
   // Modes that run: enabled, or self-consumption in place of eco.
   EnumSet<Mode> running() const;
-  Facts facts(TimePoint now) const;
+  Facts facts() const;
   std::uint64_t dropped_event_count() const { return events_.dropped_count(); }
   std::uint64_t store_count() const { return store_count_; }
   std::uint64_t refused_time_count() const { return refused_time_count_; }
@@ -182,8 +182,8 @@ class Controller {
  private:
   struct Order {
     Position position = Position::kOpen;
-    std::int64_t end_unix_s = 0;       // 0 while the time was unknown
-    std::optional<TimePoint> ends_at;  // empty: restored, and the time is not known yet
+    std::optional<std::int64_t> end_unix_s;  // empty while the time was unknown
+    std::optional<TimePoint> ends_at;        // empty: restored, and the time is not known yet
   };
 
   void start(TimePoint now);
@@ -193,7 +193,15 @@ class Controller {
   void ask_safety();
   void ask_modes(TimePoint now);
   void update_warnings();
-  void report_switches(TimePoint now);
+  void decide(TimePoint now, bool is_cycle);
+  struct Shown {
+    EnumSet<SafetyCause> causes;
+    bool is_minimum_soc = false;
+    bool is_exhausted = false;
+    EnumSet<Warning> warnings;
+  };
+  Shown shown() const;
+  void report_changes(TimePoint now, const Shown& before);
   void emit(Event event) { (void)events_.push_overwrite(event); }
   bool is_running(Mode mode) const { return running().has(mode); }
 
@@ -202,7 +210,7 @@ class Controller {
   Inputs inputs_;
   bool has_inputs_ = false;
   std::optional<TimePoint> started_at_;
-  TimePoint next_cycle_{};
+  TimePoint next_cycle_{};  // the first is due at once
 
   Clock clock_;
   Safety safety_;
@@ -225,7 +233,8 @@ class Controller {
 
   Facts stored_;                         // as the store has it
   std::optional<StoreRequest> storing_;  // under way
-  TimePoint store_from_{};               // not earlier
+  TimePoint store_from_{};               // not earlier, unless it is urgent
+  TimePoint retry_from_{};               // not earlier at all
   std::uint32_t next_ticket_ = 1;
   std::uint64_t store_count_ = 0;
   std::uint64_t refused_time_count_ = 0;

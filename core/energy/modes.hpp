@@ -86,10 +86,12 @@ class Eco {
   bool has_settled(TimePoint now, const EcoView& view) const;
   std::optional<Relay> next_to_shed(const EcoView& view, const ModeSettings& settings) const;
   void handle_over(TimePoint now, const EcoView& view, const ModeSettings& settings);
-  void handle_within(TimePoint now, Watts home, const ModeSettings& settings);
+  void handle_within(TimePoint now, const EcoView& view, const ModeSettings& settings);
+  bool awaits_restored(TimePoint now, const EcoView& view);
 
   PerRelay<Shed> shed_{};
   std::size_t shed_count_ = 0;
+  std::optional<Relay> restored_;  // asked to close again, not seen closed yet
   std::optional<TimePoint> changed_at_;
   std::optional<TimePoint> over_since_;
   std::optional<TimePoint> within_since_;

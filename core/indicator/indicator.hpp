@@ -77,8 +77,8 @@ std::size_t lit_count(BasisPoints soc);
 
 Picture render(const State& state, TimePoint now);
 
-// The picture as one line of text for a terminal, such as "[#######...]  67%  run - -"; with is_coloured in
-// ANSI colours. Returns what was written; kTextSizeMax always suffices, a smaller buffer cuts.
+// The picture as one line of text for a terminal, such as "[#######...]  67 % run ------- -----"; with
+// is_coloured in ANSI colours. Returns what was written; kTextSizeMax always suffices, a smaller buffer cuts.
 inline constexpr std::size_t kTextSizeMax = 256;
 std::string_view render_text(const Picture& picture, bool is_coloured, std::span<char> buffer);
 
