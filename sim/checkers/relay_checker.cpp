@@ -29,7 +29,8 @@ std::int64_t accounting_day(std::int64_t local_s, const energy::ModeSettings& se
 }
 
 bool is_inside_any(const energy::Windows& windows, std::int64_t local_s) {
-  // Minute by minute as a wall calendar has it: the window that began today, and the one that began yesterday.
+  // Minute by minute as a wall calendar has it: the window that began today, and the one that began
+  // yesterday.
   const std::int64_t minute = local_s / 60 % 1'440;
   const std::int64_t weekday = (local_s / 86'400 + 3) % 7;
   for (std::size_t i = 0; i < windows.count; ++i) {
@@ -118,15 +119,15 @@ void RelayChecker::check_switch(TimePoint now, const Context& context, std::size
     log_.add(kInvariantRelays, now, "the grid closes although the import limit is exhausted");
   }
   const bool is_opening = position == Position::kOpen;
-  const bool is_safe_way =
-      relay == Relay::kGrid ? !is_opening : (energy::is_load(relay) && is_opening);
+  const bool is_safe_way = relay == Relay::kGrid ? !is_opening : (energy::is_load(relay) && is_opening);
   const bool is_by_safety = is_safe_way && unsafe_at_ && now - *unsafe_at_ <= kUnsafeEcho;
-  const bool is_by_import = relay == Relay::kGrid && is_opening && context.truth.running.has(Mode::kImportLimit) &&
+  const bool is_by_import = relay == Relay::kGrid && is_opening &&
+                            context.truth.running.has(Mode::kImportLimit) &&
                             (context.is_exhausted || context.is_maybe_exhausted);
   const Duration least = is_opening ? relays_[index].on_min : relays_[index].off_min;
   if (switched_at_[index] && now - *switched_at_[index] < least && !is_by_safety && !is_by_import) {
-    log_.add(kInvariantRelays, now, "a relay breaks its minimum time; a: relay, b: ms since the last switch", id,
-             to_milliseconds(now - *switched_at_[index]));
+    log_.add(kInvariantRelays, now, "a relay breaks its minimum time; a: relay, b: ms since the last switch",
+             id, to_milliseconds(now - *switched_at_[index]));
   }
   switched_at_[index] = now;
   ++switch_counts_[index];
@@ -163,8 +164,8 @@ void RelayChecker::check_expected(TimePoint now, const Context& context, std::si
     expected_since_[index] = now;
   }
   const Position position = context.truth.contact[index];
-  const bool is_right = expected == Expected::kEither ||
-                        (expected == Expected::kOpen) == (position == Position::kOpen);
+  const bool is_right =
+      expected == Expected::kEither || (expected == Expected::kOpen) == (position == Position::kOpen);
   const Duration allowed = std::max(relays_[index].on_min, relays_[index].off_min) + kSlack;
   if (is_right || now - expected_since_[index] <= allowed) {
     return;
@@ -190,7 +191,8 @@ void RelayChecker::check_import(TimePoint now, const Context& context) {
     is_count_whole_ = context.truth.minute_of_day.has_value() && context.truth.is_running;
   }
   imported_uj_ += context.truth.import_uj;
-  const std::int64_t limit_wh = settings.import_limit.count() + settings.import_limit.count() / 100 + kImportSlackWh;
+  const std::int64_t limit_wh =
+      settings.import_limit.count() + settings.import_limit.count() / 100 + kImportSlackWh;
   if (is_count_whole_ && context.truth.running.has(Mode::kImportLimit) &&
       imported_uj_ > limit_wh * kMicrojoulesPerWattHour) {
     is_count_whole_ = false;

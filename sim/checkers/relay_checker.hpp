@@ -22,15 +22,15 @@ namespace amphora::sim {
 // What is true in one step, as the world knows it.
 struct RelayTruth {
   energy::PerRelay<energy::Position> contact{};
-  bool is_running = true;             // the controller has power
-  bool is_unsafe = false;             // something that safety must answer
-  bool is_nearly_unsafe = false;      // inside a hysteresis, or silent for less than the bound
-  std::optional<BasisPoints> soc;     // as the BMS tells it; empty while nobody was told for too long
+  bool is_running = true;                     // the controller has power
+  bool is_unsafe = false;                     // something that safety must answer
+  bool is_nearly_unsafe = false;              // inside a hysteresis, or silent for less than the bound
+  std::optional<BasisPoints> soc;             // as the BMS tells it; empty while nobody was told for too long
   std::optional<std::int32_t> minute_of_day;  // local; empty while the controller cannot know
-  std::int64_t local_s = 0;           // the date on the wall, whether the controller knows it or not
+  std::int64_t local_s = 0;                   // the date on the wall, whether the controller knows it or not
   EnumSet<energy::Mode> running;
   std::int64_t home_w = 0;
-  std::int64_t import_uj = 0;  // in this step, through the grid contact
+  std::int64_t import_uj = 0;                                 // in this step, through the grid contact
   energy::PerRelay<std::optional<energy::Position>> order{};  // taken and not ended
 };
 

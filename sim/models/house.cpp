@@ -110,8 +110,7 @@ void HouseLoads::start_minute(std::int64_t minute_of_day) {
   }
   const bool is_pump_time = season_ > 400 && minute_of_day >= 10 * 60 && minute_of_day < 16 * 60;
   wanted_mw_ = {base_mw(minute_of_day), is_pump_time ? config_.pump_mw : 0,
-                is_heating_ ? config_.heater_mw : 0,
-                is_car_here_ && car_lacks_mj_ > 0 ? config_.car_mw : 0};
+                is_heating_ ? config_.heater_mw : 0, is_car_here_ && car_lacks_mj_ > 0 ? config_.car_mw : 0};
 }
 
 void HouseLoads::advance(std::int64_t local_s) {

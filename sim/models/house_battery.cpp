@@ -13,10 +13,9 @@ struct Knot {
   std::int64_t open_uv;  // of one cell
 };
 // Typical LFP at 25 degrees, after rest.
-constexpr auto kCurve =
-    std::array{Knot{0, 2'900'000},     Knot{500, 3'110'000},   Knot{1'000, 3'190'000}, Knot{2'000, 3'235'000},
-               Knot{4'000, 3'280'000}, Knot{7'000, 3'310'000}, Knot{9'000, 3'335'000}, Knot{9'800, 3'365'000},
-               Knot{10'000, 3'440'000}};
+constexpr auto kCurve = std::array{Knot{0, 2'900'000},     Knot{500, 3'110'000},   Knot{1'000, 3'190'000},
+                                   Knot{2'000, 3'235'000}, Knot{4'000, 3'280'000}, Knot{7'000, 3'310'000},
+                                   Knot{9'000, 3'335'000}, Knot{9'800, 3'365'000}, Knot{10'000, 3'440'000}};
 constexpr std::int64_t kSeriesCells = 16;
 constexpr std::int64_t kBasisPointsOne = 10'000;
 constexpr std::int64_t kTaperBelowFull = 300;
@@ -32,8 +31,8 @@ HouseBattery::HouseBattery(const HouseBatteryConfig& config)
       terminal_uv_{open_uv_} {}
 
 BasisPoints HouseBattery::soc() const {
-  return BasisPoints{std::clamp<std::int64_t>(charge_uas_ * kBasisPointsOne / capacity_uas_, 0,
-                                              kBasisPointsOne)};
+  return BasisPoints{
+      std::clamp<std::int64_t>(charge_uas_ * kBasisPointsOne / capacity_uas_, 0, kBasisPointsOne)};
 }
 
 std::int64_t HouseBattery::open_uv() const {
@@ -46,7 +45,8 @@ std::int64_t HouseBattery::open_uv() const {
   const Knot& high = kCurve[i];
   const std::int64_t above = charge_uas_ - low.soc * unit;
   const std::int64_t width = (high.soc - low.soc) * unit;
-  return kSeriesCells * low.open_uv + kSeriesCells * (high.open_uv - low.open_uv) * (above / 1000) / (width / 1000);
+  return kSeriesCells * low.open_uv +
+         kSeriesCells * (high.open_uv - low.open_uv) * (above / 1000) / (width / 1000);
 }
 
 std::int64_t HouseBattery::charge_max_mw() const {

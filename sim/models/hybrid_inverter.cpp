@@ -80,7 +80,8 @@ HybridFlows HybridInverter::step(const HybridInput& input, std::int64_t step_ms)
   const std::int64_t sun_stored = std::min(over(sun_charge, kSunToBattery), sun_left);
   flows.loss_mw += sun_stored - sun_charge;
   sun_left -= sun_stored;
-  if (input.has_grid && (input.soc < config_.reserve || (input.is_cheap && input.soc < config_.cheap_target))) {
+  if (input.has_grid &&
+      (input.soc < config_.reserve || (input.is_cheap && input.soc < config_.cheap_target))) {
     const std::int64_t grid_charge = std::min(times(config_.grid_charge_mw, kAcToBattery), charge_left);
     flows.battery_mw += grid_charge;
     flows.import_mw += over(grid_charge, kAcToBattery);

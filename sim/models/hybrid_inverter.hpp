@@ -4,10 +4,10 @@
 // In each step the sun serves the house first, then charges the battery, then is fed in where that is
 // allowed; what nobody takes is curtailed. What the sun does not cover comes from the battery; from the grid
 // when the battery is at the reserve, may not discharge, or cannot give enough. With a grid the battery is
-// charged from it up to the reserve, and to the night's target while the tariff is cheap. Every conversion has its efficiency, and the inverter itself takes standby power;
-// what disappears is counted as loss. Without grid the house lives on what panels and battery can give: more
-// than the inverter's rating for longer than its patience, or more than battery and sun have, trips its
-// output for a minute.
+// charged from it up to the reserve, and to the night's target while the tariff is cheap. Every conversion
+// has its efficiency, and the inverter itself takes standby power; what disappears is counted as loss.
+// Without grid the house lives on what panels and battery can give: more than the inverter's rating for
+// longer than its patience, or more than battery and sun have, trips its output for a minute.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ struct HybridConfig {
   std::int64_t ac_max_mw = 8'000'000;
   std::int64_t grid_charge_mw = 2'000'000;
   std::int64_t standby_mw = 40'000;
-  BasisPoints reserve{2'000};        // with a grid, no discharge below
-  BasisPoints cheap_target{0};       // charged from the grid up to this while it is cheap; 0: never
+  BasisPoints reserve{2'000};   // with a grid, no discharge below
+  BasisPoints cheap_target{0};  // charged from the grid up to this while it is cheap; 0: never
   bool feeds_in = false;
   std::int64_t overload_patience_ms = 10'000;
   std::int64_t trip_ms = 60'000;
