@@ -19,6 +19,10 @@ constexpr Duration kUnsafeEcho = seconds{30};
 constexpr Duration kSlack = seconds{15};
 // From the last time over the limit to a shed that minimum times held back.
 constexpr Duration kEcoEcho = seconds{200};
+// So close to its wear limit a relay may have been held by it for most of an hour.
+constexpr std::size_t kWearReserve = 3;
+// Eco does not keep the house dark for longer.
+constexpr Duration kDarkMax = std::chrono::hours{1};
 // Over the limit for this long, everything eco may open must be open.
 constexpr Duration kEcoMax = std::chrono::minutes{15};
 // What may flow between the limit and the open contact, and what a meter that tells whole watts may miss.
@@ -144,7 +148,8 @@ void RelayChecker::check_switch(TimePoint now, const Context& context, std::size
                            expected_output(context, relay, true) == Expected::kEither &&
                            expected_output(context, relay, false) == Expected::kClosed &&
                            !(unsafe_at_ && now - *unsafe_at_ <= kUnsafeEcho);
-  if (is_only_eco && !(over_limit_at_ && now - *over_limit_at_ <= kEcoEcho)) {
+  const bool was_worn = switches.size() + kWearReserve >= relays_[index].switches_per_hour;
+  if (is_only_eco && !was_worn && !(over_limit_at_ && now - *over_limit_at_ <= kEcoEcho)) {
     log_.add(kInvariantRelays, now, "eco sheds without need; a: relay", id);
   }
 }
@@ -190,6 +195,7 @@ void RelayChecker::check_import(TimePoint now, const Context& context) {
     imported_uj_ = 0;
     is_count_whole_ = context.truth.minute_of_day.has_value() && context.truth.is_running;
   }
+  is_count_whole_ = is_count_whole_ && context.truth.is_metered;
   imported_uj_ += context.truth.import_uj;
   const std::int64_t limit_wh =
       settings.import_limit.count() + settings.import_limit.count() / 100 + kImportSlackWh;
@@ -203,6 +209,16 @@ void RelayChecker::check_import(TimePoint now, const Context& context) {
 
 void RelayChecker::check_eco(TimePoint now, const Context& context) {
   const RelayTruth& truth = context.truth;
+  const bool is_dark = truth.is_running &&
+                       truth.contact[energy::index_of(Relay::kInverterOutput)] == Position::kOpen &&
+                       truth.running.has(Mode::kEco) && !truth.is_nearly_unsafe &&
+                       expected_output(context, Relay::kInverterOutput, false) == Expected::kClosed;
+  dark_since_ = is_dark ? std::optional{dark_since_.value_or(now)} : std::nullopt;
+  if (dark_since_ && now - *dark_since_ > kDarkMax) {
+    log_.add(kInvariantRelays, now, "eco keeps the house dark; a: limit in W",
+             context.settings.eco_limit.count());
+    dark_since_ = now;
+  }
   const bool is_over = truth.running.has(Mode::kEco) && truth.home_w > context.settings.eco_limit.count();
   if (!is_over || !truth.is_running) {
     over_limit_since_.reset();

@@ -29,7 +29,8 @@ struct RelayTruth {
   std::optional<std::int32_t> minute_of_day;  // local; empty while the controller cannot know
   std::int64_t local_s = 0;                   // the date on the wall, whether the controller knows it or not
   EnumSet<energy::Mode> running;
-  std::int64_t home_w = 0;
+  std::int64_t home_w = 0;                                    // as a meter tells it
+  bool is_metered = true;                                     // the controller hears the grid's meter
   std::int64_t import_uj = 0;                                 // in this step, through the grid contact
   energy::PerRelay<std::optional<energy::Position>> order{};  // taken and not ended
 };
@@ -41,7 +42,7 @@ class RelayChecker {
 
   // `settings`: in force in this step.
   void handle_step(TimePoint now, const RelayTruth& truth, const energy::ModeSettings& settings);
-  // The controller lost its power, its meter or its settings: what it counted today is no longer all.
+  // The controller lost its power or its settings: what it counted today is no longer all.
   void handle_count_lost() { is_count_whole_ = false; }
   // It lost its power: expectations start anew.
   void handle_boot(TimePoint now);
@@ -78,6 +79,7 @@ class RelayChecker {
   std::optional<TimePoint> unsafe_at_;      // last seen
   std::optional<TimePoint> over_limit_at_;  // last seen
   std::optional<TimePoint> over_limit_since_;
+  std::optional<TimePoint> dark_since_;  // the inverter output is open for eco alone
   std::optional<std::int64_t> exhausted_day_;
   std::int64_t today_ = 0;
   std::int64_t imported_uj_ = 0;  // today

@@ -108,11 +108,11 @@ void plan_autumn(HousePlan& plan, Rng&) {
 }
 
 void plan_time_unknown(HousePlan& plan, Rng& rng) {
-  plan.start_unix_s = day_of_2026(rng.between(0, 300));
+  plan.start_unix_s = day_of_2026(rng.between(0, 40));
   plan_windows(plan);
   plan.settings.enabled.set(Mode::kImportLimit);
-  plan.settings.import_limit = WattHours{3'000};
-  plan.battery.soc_start = BasisPoints{2'200};
+  plan.settings.import_limit = WattHours{2'000};
+  plan.battery.soc_start = BasisPoints{1'800};
   plan.time_known_after = hours{30};
 }
 

@@ -132,9 +132,6 @@ void HouseWorld::update_faults() {
   } else if (!has(HouseFaultKind::kControllerOff) && was_off) {
     boot();
   }
-  if (has(HouseFaultKind::kMeterLost)) {
-    relay_checker_.handle_count_lost();
-  }
 }
 
 void HouseWorld::boot() {
@@ -162,8 +159,9 @@ void HouseWorld::boot() {
 }
 
 void HouseWorld::power_off() {
-  if (writing_ && rng_.chance(500'000)) {
-    durable_ = writing_->facts;
+  if (writing_) {
+    facts_checker_.handle_write(now_, durable_, writing_->facts);
+    durable_ = rng_.chance(500'000) ? writing_->facts : durable_;
   }
   writing_.reset();
   controller_.reset();
@@ -336,6 +334,7 @@ void HouseWorld::take_store(TimePoint local) {
       controller_->handle_store_failed(local, ticket);
     } else {
       const bool was_exhausted = durable_.import_exhausted.has_value();
+      facts_checker_.handle_write(now_, durable_, writing_->facts);
       durable_ = writing_->facts;
       writing_.reset();
       controller_->handle_stored(local, ticket);
@@ -345,7 +344,6 @@ void HouseWorld::take_store(TimePoint local) {
     }
   }
   if (const auto request = controller_->poll_store(local)) {
-    facts_checker_.handle_write(now_, durable_, request->facts);
     writing_ = request;
   } else if (plan_.sabotage == HouseSabotage::kWritesAlways) {
     facts_checker_.handle_write(now_, durable_, durable_);
@@ -384,7 +382,8 @@ RelayTruth HouseWorld::truth() const {
     truth.minute_of_day = static_cast<std::int32_t>(truth.local_s / 60 % 1'440);
   }
   truth.running = truth.is_running ? controller_->running() : EnumSet<energy::Mode>{};
-  truth.home_w = flows_.load_mw / kMilliwattsPerWatt;
+  truth.home_w = to_watts(flows_.load_mw).count();
+  truth.is_metered = !has(HouseFaultKind::kMeterLost);
   truth.import_uj = flows_.import_mw * step_ms_;
   for (std::size_t i = 0; i < energy::kRelayCount; ++i) {
     if (order_ends_at_[i] && now_ < *order_ends_at_[i] && (knows_time_ || !order_needs_date_[i])) {
