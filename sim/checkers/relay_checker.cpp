@@ -231,7 +231,10 @@ void RelayChecker::check_eco(TimePoint now, const Context& context) {
   }
   for (std::size_t i = 0; i < context.settings.eco_order.count; ++i) {
     const std::size_t index = energy::index_of(context.settings.eco_order.relay[i]);
-    if (relays_[index].is_fitted && truth.contact[index] == Position::kClosed) {
+    // An order that ended or safety that let go may have closed it just now.
+    const bool has_settled = contact_[index] == Position::kClosed &&
+                             (!switched_at_[index] || now - *switched_at_[index] > kEcoEcho);
+    if (relays_[index].is_fitted && truth.contact[index] == Position::kClosed && has_settled) {
       log_.add(kInvariantRelays, now, "over the limit for long and eco still has something to shed; a: relay",
                static_cast<std::int64_t>(index));
       over_limit_since_ = now;

@@ -90,11 +90,15 @@ void plan_eco(HousePlan& plan, Rng& rng) {
 }
 
 // Two windows, one of them across midnight and around both changes of the clock.
+void set_windows(energy::ModeSettings& settings) {
+  settings.windows.window[0] = {22 * 60, 2 * 60 + 30, 0x7F};
+  settings.windows.window[1] = {7 * 60, 19 * 60, 0x7F};
+  settings.windows.count = 2;
+}
+
 void plan_windows(HousePlan& plan) {
   plan.settings.enabled = modes({Mode::kTimeOfUse});
-  plan.settings.windows.window[0] = {22 * 60, 2 * 60 + 30, 0x7F};
-  plan.settings.windows.window[1] = {7 * 60, 19 * 60, 0x7F};
-  plan.settings.windows.count = 2;
+  set_windows(plan.settings);
 }
 
 void plan_spring(HousePlan& plan, Rng&) {
@@ -255,6 +259,10 @@ std::optional<HousePlan> make_house_plan(std::string_view name, std::uint64_t se
   entry->plan(plan, rng);
   if (options.modes) {
     plan.settings.enabled = *options.modes;
+  }
+  if (plan.settings.enabled.has(Mode::kTimeOfUse) && plan.settings.windows.count == 0 &&
+      plan.changes.empty()) {
+    set_windows(plan.settings);
   }
   return plan;
 }

@@ -45,6 +45,7 @@ void HouseFigures::merge(const HouseFigures& other) {
   energy.unserved_uj += other.energy.unserved_uj;
   import_cost += other.import_cost;
   export_income += other.export_income;
+  switched_off_uj += other.switched_off_uj;
   car_missed_mj += other.car_missed_mj;
   for (std::size_t i = 0; i < switches.size(); ++i) {
     switches[i] += other.switches[i];
@@ -176,7 +177,9 @@ void HouseWorld::move_power() {
   const bool is_output_closed = is_closed(Relay::kInverterOutput);
   for (const CircuitRow& row : kCircuits) {
     const bool has_path = is_output_closed && (!row.relay || is_closed(*row.relay));
-    circuit_mw_[static_cast<std::size_t>(row.circuit)] = has_path ? loads_.wanted_mw(row.circuit) : 0;
+    const std::int64_t wanted_mw = loads_.wanted_mw(row.circuit);
+    figures_.switched_off_uj += has_path ? 0 : wanted_mw * step_ms_;
+    circuit_mw_[static_cast<std::size_t>(row.circuit)] = has_path ? wanted_mw : 0;
     input.load_mw += circuit_mw_[static_cast<std::size_t>(row.circuit)];
   }
   input.has_grid = is_closed(Relay::kGrid) && grid_.is_up(now_);
@@ -381,7 +384,7 @@ RelayTruth HouseWorld::truth() const {
   if (knows_time_ && truth.is_running) {
     truth.minute_of_day = static_cast<std::int32_t>(truth.local_s / 60 % 1'440);
   }
-  truth.running = truth.is_running ? controller_->running() : EnumSet<energy::Mode>{};
+  truth.running = truth.is_running ? controller_->running() : settings_.enabled;
   truth.home_w = to_watts(flows_.load_mw).count();
   truth.is_metered = !has(HouseFaultKind::kMeterLost);
   truth.import_uj = flows_.import_mw * step_ms_;

@@ -250,6 +250,7 @@ void add_house_figures(RunReport& report, const HouseFigures& figures) {
                                             {"inverter_loss", wh(energy.inverter_loss_uj)},
                                             {"battery_loss", wh(energy.battery_loss_uj)},
                                             {"unserved", wh(energy.unserved_uj)},
+                                            {"switched_off", wh(figures.switched_off_uj)},
                                             {"car_missed", figures.car_missed_mj / 3'600'000}},
                                   kPerKilo});
   Breakdown operations;
