@@ -20,6 +20,7 @@
 #include "core/base/time.hpp"
 #include "sim/checkers/violation.hpp"
 #include "sim/scenarios/gateway_plan.hpp"
+#include "sim/scenarios/house_scenarios.hpp"
 #include "sim/scenarios/link_scenarios.hpp"
 #include "sim/scenarios/packs_scenarios.hpp"
 #include "sim/world/histogram.hpp"
@@ -30,10 +31,12 @@ namespace amphora::sim {
 enum class WorldKind : std::uint8_t {
   kGateway,  // gateway_world.hpp: a bms-gateway between its wires
   kLink,     // link_world.hpp: transmitters and a receiver on the air
-  kPacks     // packs_world.hpp: packs on a CAN bus
+  kPacks,    // packs_world.hpp: packs on a CAN bus
+  kHouse     // house_world.hpp: sun, battery, grid and the controller of the relays between them
 };
 constexpr std::string_view to_text(WorldKind kind) {
-  return kind == WorldKind::kGateway ? "gateway" : kind == WorldKind::kLink ? "link" : "packs";
+  constexpr std::string_view kNames[] = {"gateway", "link", "packs", "house"};
+  return kNames[static_cast<std::size_t>(kind)];
 }
 
 struct ScenarioInfo {
@@ -52,15 +55,24 @@ struct Options {
   std::uint32_t loss_ppm = 0;
   LinkScenarioOptions link{};
   PacksScenarioOptions packs{};
+  HouseScenarioOptions house{};
   bool trace = false;  // keep the last entries also of a run without violation
   Sabotage sabotage = Sabotage::kNone;
   LinkSabotage link_sabotage = LinkSabotage::kNone;
+  HouseSabotage house_sabotage = HouseSabotage::kNone;
 };
+
+// Several numbers under one name, each with its own.
+struct Part {
+  std::string_view name;
+  std::int64_t value = 0;
+};
+using Breakdown = std::vector<Part>;
 
 struct Figure {
   std::string_view name;
-  // A distribution in units of 1/divisor, or one number.
-  std::variant<Histogram, std::int64_t> value;
+  // A distribution, one number, or several; in units of 1/divisor.
+  std::variant<Histogram, std::int64_t, Breakdown> value;
   std::int64_t divisor = 1;
 };
 
