@@ -20,10 +20,11 @@ constexpr std::int64_t kMilliwattsPerWatt = 1'000;
 struct CircuitRow {
   Circuit circuit;
   std::optional<Relay> relay;
+  bool catches_up;  // what it did not get it takes later
 };
-constexpr auto kCircuits =
-    std::array{CircuitRow{Circuit::kBase, std::nullopt}, CircuitRow{Circuit::kPump, Relay::kPump},
-               CircuitRow{Circuit::kHeater, Relay::kHeater}, CircuitRow{Circuit::kCar, Relay::kLoad3}};
+constexpr auto kCircuits = std::array{
+    CircuitRow{Circuit::kBase, std::nullopt, false}, CircuitRow{Circuit::kPump, Relay::kPump, false},
+    CircuitRow{Circuit::kHeater, Relay::kHeater, true}, CircuitRow{Circuit::kCar, Relay::kLoad3, true}};
 static_assert(kCircuits.size() == kCircuitCount);
 
 constexpr Watts to_watts(std::int64_t milliwatts) {
@@ -178,7 +179,8 @@ void HouseWorld::move_power() {
   for (const CircuitRow& row : kCircuits) {
     const bool has_path = is_output_closed && (!row.relay || is_closed(*row.relay));
     const std::int64_t wanted_mw = loads_.wanted_mw(row.circuit);
-    figures_.switched_off_uj += has_path ? 0 : wanted_mw * step_ms_;
+    const bool is_lost = !has_path && !row.catches_up;
+    figures_.switched_off_uj += is_lost ? wanted_mw * step_ms_ : 0;
     circuit_mw_[static_cast<std::size_t>(row.circuit)] = has_path ? wanted_mw : 0;
     input.load_mw += circuit_mw_[static_cast<std::size_t>(row.circuit)];
   }

@@ -28,7 +28,7 @@ struct HouseFigures {
   EnergyTotals energy;
   std::int64_t import_cost = 0;      // 1e-10 of the currency
   std::int64_t export_income = 0;    // likewise
-  std::int64_t switched_off_uj = 0;  // wanted behind open contacts
+  std::int64_t switched_off_uj = 0;  // wanted behind open contacts and not caught up later
   std::int64_t car_missed_mj = 0;
   energy::PerRelay<std::uint64_t> switches{};
   std::int64_t error_ppm_max = 0;

@@ -254,6 +254,21 @@ TEST(SimCommand, PrintsOneJsonObject) {
   EXPECT_TRUE(err.empty()) << err;
 }
 
+TEST(SimCommand, AHouseTellsItsEnergyBySourceAndSink) {
+  std::string out;
+  std::string err;
+  EXPECT_EQ(sim({"house", "--days", "2", "--mode", "eco+import-limit", "--json"}, out, err), 0) << err;
+  EXPECT_TRUE(
+      out.starts_with("{\"scenario\":\"house\",\"seed\":1,\"seeds\":1,\"hours\":48,\"options\":{\"loss\":0,"
+                      "\"mode\":\"eco+import_limit\"},\"figures\":{\"energy_kwh\":{\"sun\":"))
+      << out;
+  for (const std::string_view figure :
+       {"relay_operations_per_day\":{\"grid\":", "energy_error_percent\":", "state_writes_per_year\":",
+        "time_to_limit\":{\"p50\":", "warnings\":{"}) {
+    EXPECT_NE(out.find(figure), std::string::npos) << figure;
+  }
+}
+
 TEST(SimCommand, SwarmPrintsOneJsonObject) {
   std::string out;
   std::string err;
@@ -295,6 +310,10 @@ TEST(SimCommand, WrongUsageIsNamedAndRefused) {
                                                             {"packs", "--count", "0"},
                                                             {"link-recovery", "--event", "flood"},
                                                             {"link-discovery", "--last-channel", "3"},
+                                                            {"house", "--mode", "party"},
+                                                            {"house", "--days", "0"},
+                                                            {"house", "--days", "367"},
+                                                            {"house", "--days", "1", "--hours", "1"},
                                                             {"swarm", "--world", "moon"},
                                                             {"swarm", "--world"},
                                                             {"replay"}};
