@@ -9,7 +9,7 @@
 // pack belongs to a home) a second frame with the same id and sequence follows at once, the seal: the lower
 // 16 bits of a 48-bit counter and the first 32 bits of a keyed BLAKE2b over gateway number, addressee,
 // counter and command. A counter is accepted once, and only above every earlier one. kSealTriesMax wrong
-// seals close the gate for kGateClosed, so that guessing 32 bits takes lifetimes. In plain mode, by explicit
+// seals close the gate for kGateClosed, so that guessing 32 bits takes a lifetime. In plain mode, by explicit
 // configuration, commands count as they are, and seals are ignored.
 //
 // The pack keeps a floor for the counter over restarts, kFloorStep ahead of what it has seen, so that flash

@@ -7,8 +7,9 @@
 // two words, 0.1 V unsigned and 0.01 A signed, positive while charging.
 //
 // The line is half duplex: one request is on its way at a time. Bytes may come in any portions. A reply that
-// has not come within reply_timeout is asked for again after 100, 200 and 400 ms; the last failed try ends
-// the poll. Until the next complete poll the BMS is `stale` (is_stale()) and old values stay with their age.
+// has not come within reply_timeout is asked for again after 100 and then 200 ms; with the third failed try
+// the poll has failed and the line rests for 400 ms at least. Until the next complete poll the BMS is stale
+// (is_stale()) and old values stay with their age.
 //
 // RTU frames end by silence, which a host behind a USB adapter cannot see; here they end by their length,
 // which is known: an answer of the awaited length or an exception, with the right CRC (CRC-16/MODBUS, low
