@@ -272,6 +272,39 @@ TEST(AddressClaim, AClaimThatWasNotSentIsTriedAgain) {
   EXPECT_TRUE(claim.poll_transmit(now + 153ms));
 }
 
+TEST(AddressClaim, AloneOnABusThatAcknowledgesNothingItGetsItsId) {
+  ClaimConfig config;
+  config.hardware = 5;
+  AddressClaim claim{config};
+  TimePoint now{1s};
+  claim.start(now);
+  for (int i = 0; i < kUnsentMax; ++i) {
+    EXPECT_EQ(claim.node(), kNodeNone);
+    now += 153ms;
+    claim.handle_timeout(now);
+    ASSERT_TRUE(claim.poll_transmit(now)) << i;
+    claim.handle_not_sent(now);
+  }
+  claim.handle_timeout(now + 250ms);
+  EXPECT_EQ(claim.node(), 5);
+}
+
+TEST(AddressClaim, WhileOthersAreHeardAClaimThatWasNotSentIsTriedForEver) {
+  ClaimConfig config;
+  config.hardware = 5;
+  AddressClaim claim{config};
+  TimePoint now{1s};
+  claim.start(now);
+  for (int i = 0; i < 20; ++i) {
+    now += 153ms;
+    claim.handle_timeout(now);
+    ASSERT_TRUE(claim.poll_transmit(now)) << i;
+    claim.handle_claim(now, Claim{9, 700});
+    claim.handle_not_sent(now);
+    EXPECT_EQ(claim.state(), ClaimState::kWaiting);
+  }
+}
+
 TEST(AddressClaim, StoppedItIsSilentAndWithoutId) {
   ClaimBus bus;
   (void)bus.add(5);

@@ -5,10 +5,23 @@
 
 namespace amphora::sim {
 
+void ElectionChecker::set_rules(TimePoint now, const ElectionRules& rules) {
+  if (rules_ == rules) {
+    return;
+  }
+  rules_ = rules;
+  for (Group& group : groups_) {
+    group.free_at = now;
+    group.disturbed_at = now;
+  }
+}
+
 void ElectionChecker::suspend(TimePoint now, std::uint8_t group, bool is_suspended) {
-  is_suspended_[group] = is_suspended;
-  groups_[group].free_at = now;
-  groups_[group].disturbed_at = now;
+  if (is_suspended_[group] != is_suspended) {
+    is_suspended_[group] = is_suspended;
+    groups_[group].free_at = now;
+    groups_[group].disturbed_at = now;
+  }
 }
 
 void ElectionChecker::look(std::uint8_t group, std::span<const ElectionView> views,

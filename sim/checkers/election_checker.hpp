@@ -29,6 +29,7 @@ struct ElectionRules {
   Duration double_max = std::chrono::milliseconds{100};
   Duration shared_id_max = std::chrono::milliseconds{1'200};
   Duration id_wait_max = std::chrono::seconds{5};
+  friend constexpr bool operator==(const ElectionRules&, const ElectionRules&) = default;
 };
 
 // A node as its environment sees it. Nodes of one group hear each other.
@@ -49,13 +50,10 @@ class ElectionChecker {
 
   ElectionChecker(const ElectionRules& rules, ViolationLog& log) : rules_{rules}, log_{log} {}
 
-  void set_rules(TimePoint now, const ElectionRules& rules) {
-    rules_ = rules;
-    suspend(now, 0, is_suspended_[0]);
-    suspend(now, 1, is_suspended_[1]);
-  }
+  // All bounds count anew when the rules change.
+  void set_rules(TimePoint now, const ElectionRules& rules);
   void handle_disturbed(TimePoint now, std::uint8_t group) { groups_[group].disturbed_at = now; }
-  // Nothing is demanded of the group while `is_suspended`; afterwards everything counts anew.
+  // Nothing is demanded of the group while `is_suspended`; when that changes, everything counts anew.
   void suspend(TimePoint now, std::uint8_t group, bool is_suspended);
   // At most kViewsMax views; a node has the same place in each call.
   void check(TimePoint now, std::span<const ElectionView> views);

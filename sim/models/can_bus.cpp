@@ -182,6 +182,9 @@ void CanBus::finish(TimePoint now) {
     drop_single_shot(done.node);
     for (Node i = 0; i < node_count_; ++i) {
       if ((done.others >> i & 1U) != 0) {
+        if (nodes_[i].state == can::BusState::kErrorPassive) {
+          nodes_[i].ready_at = now + bits(kSuspendBits);
+        }
         nodes_[i].transmit_errors += 8;
         ++nodes_[i].statistics.bus_errors;
         drop_single_shot(i);
