@@ -283,7 +283,7 @@ void RelayChecker::handle_exhausted(std::int64_t local_s, const energy::ModeSett
 }
 
 void FactsChecker::handle_write(TimePoint now, const energy::Facts& durable, const energy::Facts& written) {
-  constexpr std::uint64_t kSecondsPerYear = 365U * 24U * 3'600U;
+  constexpr std::uint64_t kSecondsPerYear = std::uint64_t{365} * 24 * 3'600;
   ++write_count_;
   if (durable == written) {
     log_.add(kInvariantStore, now, "facts are written that the store already holds");

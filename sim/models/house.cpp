@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::int64_t kSecondsPerDay = 86'400;
 constexpr std::int64_t kMinutesPerDay = 1'440;
+constexpr std::int64_t kMinutesPerHour = 60;
+constexpr std::int64_t kSecondsPerHour = 3'600;
 constexpr std::int64_t kMillijoulesPerWattHour = 3'600'000;
 constexpr std::int64_t kWinterSolsticeDay = 20'443;  // 2025-12-21
 constexpr std::int64_t kYearHundredths = 36'525;     // hundredths of a day
@@ -34,7 +36,7 @@ std::int64_t season_permille(std::int64_t unix_day) {
 
 void SunModel::start_day(std::int64_t day) {
   const std::int64_t season = season_permille(day);
-  half_day_s_ = 4 * 3600 + 4 * 3600 * season / 1000;
+  half_day_s_ = 4 * kSecondsPerHour + 4 * kSecondsPerHour * season / 1000;
   const std::uint32_t turn = rng_.below(1000);
   // Tomorrow is like today in six cases of ten. Winters are darker.
   if (turn >= 600) {
@@ -70,16 +72,16 @@ std::int64_t SunModel::advance(std::int64_t unix_s) {
 void HouseLoads::start_day(std::int64_t day) {
   season_ = season_permille(day);
   is_working_day_ = (day + 3) % 7 < 5;
-  oven_from_ = rng_.between(17 * 60 + 30, 19 * 60 + 30);
+  oven_from_ = rng_.between(17 * kMinutesPerHour + 30, 19 * kMinutesPerHour + 30);
   const std::int64_t oven_minutes = rng_.between(40, 80);
   oven_until_ = rng_.chance(600'000) ? oven_from_ + oven_minutes : 0;
-  car_comes_ = rng_.between(17 * 60 + 15, 19 * 60);
+  car_comes_ = rng_.between(17 * kMinutesPerHour + 15, 19 * kMinutesPerHour);
   car_comes_ = is_working_day_ ? car_comes_ : 0;
 }
 
 std::int64_t HouseLoads::base_mw(std::int64_t minute_of_day) {
-  const std::int64_t humps =
-      hump_permille(minute_of_day, 6 * 60, 9 * 60) + hump_permille(minute_of_day, 17 * 60, 23 * 60);
+  const std::int64_t humps = hump_permille(minute_of_day, 6 * kMinutesPerHour, 9 * kMinutesPerHour) +
+                             hump_permille(minute_of_day, 17 * kMinutesPerHour, 23 * kMinutesPerHour);
   const std::int64_t fridge = minute_of_day % 60 < 20 ? 120'000 : 0;
   // The oven's thermostat: three minutes on, two off, after ten minutes of heating up.
   const bool is_oven_on = minute_of_day >= oven_from_ && minute_of_day < oven_until_ &&
@@ -91,8 +93,9 @@ std::int64_t HouseLoads::base_mw(std::int64_t minute_of_day) {
 
 void HouseLoads::start_minute(std::int64_t minute_of_day) {
   // Hot water: somebody is under the shower, now and then somebody washes up; the tank also cools.
-  const bool is_shower_time = (minute_of_day >= 6 * 60 + 20 && minute_of_day < 8 * 60) ||
-                              (minute_of_day >= 20 * 60 && minute_of_day < 22 * 60);
+  const bool is_shower_time =
+      (minute_of_day >= 6 * kMinutesPerHour + 20 && minute_of_day < 8 * kMinutesPerHour) ||
+      (minute_of_day >= 20 * kMinutesPerHour && minute_of_day < 22 * kMinutesPerHour);
   const bool is_drawn = rng_.chance(is_shower_time ? 18'000 : 2'000);
   const std::int64_t drawn_wh = rng_.between(300, 1'500);
   tank_lacks_mj_ += kMillijoulesPerWattHour + (is_drawn ? drawn_wh * kMillijoulesPerWattHour : 0);
@@ -104,11 +107,12 @@ void HouseLoads::start_minute(std::int64_t minute_of_day) {
     is_car_here_ = true;
     car_lacks_mj_ = need_wh * kMillijoulesPerWattHour;
   }
-  if (is_car_here_ && is_working_day_ && minute_of_day == 7 * 60 + 30) {
+  if (is_car_here_ && is_working_day_ && minute_of_day == 7 * kMinutesPerHour + 30) {
     is_car_here_ = false;
     car_missed_mj_ += std::max<std::int64_t>(car_lacks_mj_, 0);
   }
-  const bool is_pump_time = season_ > 400 && minute_of_day >= 10 * 60 && minute_of_day < 16 * 60;
+  const bool is_pump_time =
+      season_ > 400 && minute_of_day >= 10 * kMinutesPerHour && minute_of_day < 16 * kMinutesPerHour;
   wanted_mw_ = {base_mw(minute_of_day), is_pump_time ? config_.pump_mw : 0,
                 is_heating_ ? config_.heater_mw : 0, is_car_here_ && car_lacks_mj_ > 0 ? config_.car_mw : 0};
 }
