@@ -122,6 +122,33 @@ TEST(EnergyController, SafetyClosesTheGridOpensLoadsAndStopsCharging) {
   EXPECT_EQ(bench.position(Relay::kHeater), Position::kClosed);
 }
 
+TEST(EnergyController, WhatChangesBetweenTwoCyclesIsCommandedAtOnce) {
+  Bench bench{with_modes({})};
+  bench.run(1s);
+  bench.commands.clear();
+  bench.temperature = Decicelsius{600};
+  bench.run(1s);
+  const std::vector<Command> expected{RelayCommand{Relay::kPump, Position::kOpen},
+                                      RelayCommand{Relay::kHeater, Position::kOpen},
+                                      InverterRequest{false, true}};
+  EXPECT_EQ(bench.commands, expected);
+}
+
+TEST(EnergyController, AnUnknownTimeIsWarnedOfWhereAModeNeedsIt) {
+  Bench without{with_modes({Mode::kBackup})};
+  without.run(1min);
+  EXPECT_FALSE(without.controller.warnings().has(Warning::kTimeUnknown));
+  Bench bench{with_modes({Mode::kTimeOfUse})};
+  bench.run(1min);
+  EXPECT_TRUE(bench.controller.warnings().has(Warning::kTimeUnknown));
+  EXPECT_EQ(bench.position(Relay::kInverterOutput), Position::kClosed);
+  EXPECT_EQ(bench.controller.relay(Relay::kInverterOutput).reason, Reason::kTimeUnknown);
+  bench.tell_time(12 * 3600);
+  bench.run(1s);
+  EXPECT_FALSE(bench.controller.warnings().has(Warning::kTimeUnknown));
+  EXPECT_EQ(bench.position(Relay::kInverterOutput), Position::kOpen) << "there is no window";
+}
+
 TEST(EnergyController, AnExhaustedImportLimitOutlivesARestartAndEndsAtFive) {
   Bench before{with_modes({Mode::kImportLimit})};
   before.tell_time(20 * 3600);
