@@ -8,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seeds=(1 2 20260101)
 hours=0.5
+link_hours=0.1 # radio links come in milliseconds, not in seconds
+packs_hours=0.01
 swarm_seeds=20
 
 [[ -f sim/CMakeLists.txt ]] || { echo "digest: this tree has no simulator"; exit 1; }
@@ -54,7 +56,10 @@ compare() {
 mapfile -t scenarios < <("$gcc_cli" list | awk '/^[a-z]/ && $1 != "swarm" {print $1}')
 ((${#scenarios[@]})) || { echo "digest: '$gcc_cli list' names no scenario"; exit 1; }
 for scenario in "${scenarios[@]}"; do
-  for seed in "${seeds[@]}"; do compare "$scenario" --seed "$seed" --hours "$hours"; done
+  length=$hours
+  [[ $scenario == link-* ]] && length=$link_hours
+  [[ $scenario == packs* ]] && length=$packs_hours
+  for seed in "${seeds[@]}"; do compare "$scenario" --seed "$seed" --hours "$length"; done
 done
 compare swarm --seeds "$swarm_seeds"
 

@@ -35,8 +35,8 @@ HOST_MAY_INCLUDE = {
     "tests": {"core", "sim", "runtime", "host", "apps"},
 }
 
-# What a test or fuzzer beside its source may use in addition: shared contracts and recorded vectors.
-TEST_MAY_INCLUDE = ("tests/contract/", "tests/vectors/")
+# What a test or fuzzer beside its source may use in addition: shared contracts, recorded vectors, and what the host lends.
+TEST_MAY_INCLUDE = ("tests/contract/", "tests/vectors/", "host/")
 
 # Written by the build, so not in the tree.
 GENERATED = {"generated/build_info_values.hpp"}

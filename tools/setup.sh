@@ -24,7 +24,7 @@ demo_packages=(
 test_packages=(
   clang libclang-rt-14-dev clang-format clang-tidy shellcheck curl sqlite3 iproute2
   python3-can python3-msgpack python3-paho-mqtt
-  qemu-system-x86 busybox-static cpio kmod systemd can-utils iw wireless-regdb tshark chromium
+  qemu-system-x86 busybox-static cpio kmod systemd can-utils iw wireless-regdb tshark valgrind chromium
 )
 
 set_name=all

@@ -3,9 +3,6 @@
 // random payloads every signal must have the value that the codec gives.
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
 #include <type_traits>
@@ -13,72 +10,16 @@
 
 #include "core/base/rng.hpp"
 #include "core/can/bms_protocol.hpp"
+#include "core/can/dbc_test_support.hpp"
 
 namespace amphora::can {
 namespace {
 
-struct Signal {
-  std::string name;
-  unsigned start = 0;
-  unsigned length = 0;
-  bool is_signed = false;
-  double factor = 1;
-  double offset = 0;
-};
-
-struct DbcMessage {
-  std::string name;
-  unsigned size = 0;
-  std::string sender;
-  std::vector<Signal> signals;
-};
-
-using Dbc = std::map<std::uint32_t, DbcMessage>;
-
-Dbc read_dbc() {
-  std::ifstream file{std::filesystem::path{AMPHORA_SOURCE_DIR} / "docs" / "protocols" / "amphora.dbc"};
-  EXPECT_TRUE(file.is_open());
-  Dbc dbc;
-  std::string line;
-  DbcMessage* current = nullptr;
-  while (std::getline(file, line)) {
-    unsigned id = 0;
-    unsigned size = 0;
-    char name[64] = {};
-    char sender[64] = {};
-    if (std::sscanf(line.c_str(), "BO_ %u %63[a-z0-9_]: %u %63s", &id, name, &size, sender) == 4) {
-      current = &dbc[id];
-      *current = DbcMessage{name, size, sender, {}};
-      continue;
-    }
-    Signal signal;
-    char sign = 0;
-    if (std::sscanf(line.c_str(), " SG_ %63s : %u|%u@1%c (%lf,%lf)", name, &signal.start, &signal.length,
-                    &sign, &signal.factor, &signal.offset) == 6) {
-      signal.name = name;
-      signal.is_signed = sign == '-';
-      EXPECT_NE(current, nullptr) << line;
-      current->signals.push_back(signal);
-      continue;
-    }
-    EXPECT_EQ(line.rfind(" SG_", 0), std::string::npos) << "not understood: " << line;
-    EXPECT_NE(line.rfind("BO_ ", 0), 0U) << "not understood: " << line;
-  }
+// The pack network has its own test.
+Dbc read_bms_dbc() {
+  Dbc dbc = read_dbc();
+  std::erase_if(dbc, [](const auto& entry) { return entry.second.name.starts_with("pack_"); });
   return dbc;
-}
-
-std::uint64_t raw_bits(const Frame& frame, const Signal& signal) {
-  const auto all = load<std::uint64_t>(frame.data.data(), Endian::kLittle);
-  const std::uint64_t shifted = all >> signal.start;
-  return signal.length == 64 ? shifted : shifted & ((std::uint64_t{1} << signal.length) - 1);
-}
-
-double physical(const Frame& frame, const Signal& signal) {
-  auto raw = static_cast<std::int64_t>(raw_bits(frame, signal));
-  if (signal.is_signed && (raw >> (signal.length - 1)) != 0) {
-    raw -= std::int64_t{1} << signal.length;
-  }
-  return static_cast<double>(raw) * signal.factor + signal.offset;
 }
 
 // Signal name to value in the unit of the DBC file; empty where the codec says absent.
@@ -208,7 +149,7 @@ bool is_text(const Signal& signal) {
 }
 
 TEST(Dbc, HasTheFramesOfTheTable) {
-  const Dbc dbc = read_dbc();
+  const Dbc dbc = read_bms_dbc();
   EXPECT_EQ(dbc.size(), kFrameCount);
   for (const FrameInfo& info : kFrameTable) {
     const auto found = dbc.find(info.id);
@@ -220,7 +161,7 @@ TEST(Dbc, HasTheFramesOfTheTable) {
 }
 
 TEST(Dbc, GivesTheValuesOfTheCodecForRandomPayloads) {
-  const Dbc dbc = read_dbc();
+  const Dbc dbc = read_bms_dbc();
   Rng rng{7};
   int compared = 0;
   for (const auto& [id, message] : dbc) {
@@ -252,7 +193,7 @@ TEST(Dbc, GivesTheValuesOfTheCodecForRandomPayloads) {
 }
 
 TEST(Dbc, TextSignalsAreTheCharactersInOrder) {
-  const Dbc dbc = read_dbc();
+  const Dbc dbc = read_bms_dbc();
   Rng rng{9};
   int compared = 0;
   for (const auto& [id, message] : dbc) {

@@ -96,8 +96,17 @@ TEST(EnergyTime, EqualEndsAreTwentyFourHours) {
   EXPECT_FALSE(is_inside(saturday, at(2, hm(7))));
 }
 
+TEST(EnergyTime, OnTheDayWithTwentyThreeHours) {
+  const Clock clock = clock_before_spring(kHour);
+  EXPECT_EQ(clock.local(kNow)->minute_of_day(), hm(1));
+  EXPECT_EQ(clock.local(kNow + 1h - 1s)->minute_of_day(), hm(1, 59));
+  EXPECT_EQ(clock.local(kNow + 1h)->minute_of_day(), hm(3)) << "summer time began at 02:00";
+  EXPECT_EQ(clock.local(kNow + 2h - 1s)->minute_of_day(), hm(3, 59));
+}
+
 TEST(EnergyTime, WindowsOnTheDayWithTwentyThreeHours) {
-  const Clock clock = clock_before_spring(2 * kHour);  // 00:00 local
+  const Clock clock = clock_before_spring(2 * kHour);
+  // From 00:00 local (23:00 UTC) the day has 23 hours.
   EXPECT_EQ(clock.local(kNow)->minute_of_day(), hm(0));
   EXPECT_EQ(minutes_inside(clock, {hm(2), hm(3)}, 23), 0) << "the hour does not exist";
   EXPECT_EQ(minutes_inside(clock, {hm(1), hm(4)}, 23), 120);

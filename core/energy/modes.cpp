@@ -76,7 +76,7 @@ void Eco::handle_over(TimePoint now, const EcoView& view, const ModeSettings& se
   is_loads_limit_ = !relay;
   if (relay) {
     const std::size_t index = index_of(*relay);
-    shed_[shed_count_++] = Shed{*relay, view.power[index].value_or(view.rated[index])};
+    shed_[shed_count_++] = Shed{*relay, view.power[index].value_or(view.rated[index]), now};
     restored_.reset();
     changed_at_ = now;
   }
@@ -105,8 +105,10 @@ void Eco::handle_within(TimePoint now, const EcoView& view, const ModeSettings& 
     return;
   }
   const std::int64_t limit = std::int64_t{settings.eco_limit.count()} * (100 - kMarginPercent);
-  const std::int64_t after = std::int64_t{view.home->count()} + shed_[shed_count_ - 1].power.count();
-  if (after * 100 <= limit) {
+  const Shed& last = shed_[shed_count_ - 1];
+  const bool never_fits = std::int64_t{last.power.count()} * 100 > limit;
+  const std::int64_t after = std::int64_t{view.home->count()} + last.power.count();
+  if (after * 100 <= limit || (never_fits && now - last.at >= kRetryAfter)) {
     restored_ = shed_[--shed_count_].relay;
     changed_at_ = now;
   }

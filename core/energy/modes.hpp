@@ -61,6 +61,10 @@ class Eco {
   static constexpr Duration kPatience = std::chrono::seconds{90};
   // Within the limit for this long, and this long after the last change, before a load is restored.
   static constexpr Duration kRestoreAfter = std::chrono::seconds{30};
+  // What a load took is remembered for so long. A load that alone would not fit under the limit with what it
+  // took then is tried again: otherwise a house whose inverter output was opened at 5.1 kW under a limit of
+  // 5 kW would stay dark for good, and everything that was opened before it with it.
+  static constexpr Duration kRetryAfter = std::chrono::minutes{30};
   static constexpr std::int32_t kMarginPercent = 5;
   static constexpr Duration kWarnAfter = std::chrono::seconds{120};
   static constexpr Duration kFallBackAfter = std::chrono::seconds{600};
@@ -82,6 +86,7 @@ class Eco {
   struct Shed {
     Relay relay = Relay::kGrid;
     Watts power;  // when it was opened
+    TimePoint at{};
   };
   bool has_settled(TimePoint now, const EcoView& view) const;
   std::optional<Relay> next_to_shed(const EcoView& view, const ModeSettings& settings) const;

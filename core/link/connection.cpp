@@ -22,6 +22,15 @@ std::uint32_t to_wire_ms(TimePoint now) {
   return static_cast<std::uint32_t>(to_milliseconds(now.time_since_epoch()));
 }
 
+bool is_pairing(const Message& message) {
+  return std::get_if<PairStart>(&message) != nullptr || std::get_if<PairReply>(&message) != nullptr ||
+         std::get_if<PairConfirm>(&message) != nullptr || std::get_if<PairResult>(&message) != nullptr;
+}
+
+// A session in which something was heard so recently is not doubted because of frames that do not open.
+// Longer than link_check_after, after which a silent peer is asked.
+constexpr Duration kSessionTrust = std::chrono::seconds{2};
+
 // A message that the peer answers when it is alive.
 bool wants_answer(const Message& message) {
   return std::get_if<Heartbeat>(&message) != nullptr ||
@@ -86,9 +95,10 @@ std::optional<Message> Connection<SessionSide>::handle_session_message(TimePoint
   if (handle_heartbeat(now, message)) {
     return std::nullopt;
   }
-  const bool is_out_of_place =
-      to_session_message(message).has_value() || std::get_if<Probe>(&message) != nullptr ||
-      std::get_if<ProbeAck>(&message) != nullptr || std::get_if<LegacyBeacon>(&message) != nullptr;
+  const bool is_out_of_place = to_session_message(message).has_value() ||
+                               std::get_if<Probe>(&message) != nullptr ||
+                               std::get_if<ProbeAck>(&message) != nullptr ||
+                               std::get_if<LegacyBeacon>(&message) != nullptr || is_pairing(message);
   if (is_out_of_place) {
     ++statistics_.undecodable;
     return std::nullopt;
@@ -113,10 +123,12 @@ bool Connection<SessionSide>::handle_heartbeat(TimePoint now, const Message& mes
 }
 
 // A frame that cannot be opened may be of a session that only the peer still has: a joiner asks for a new
-// one, a granter invites it to. Both are rate limited, so forged frames cost one small frame a second.
+// one, a granter invites it to. Not while the session is alive: then it is somebody else's frame, and whoever
+// sends such frames must not be able to end sessions. Without one both are rate limited.
 template <typename SessionSide>
 void Connection<SessionSide>::handle_rejection(TimePoint now, Rejection reason) {
-  if (reason != Rejection::kOtherSession && reason != Rejection::kAltered) {
+  const bool is_alive = is_active_ && last_heard_ && now - *last_heard_ < kSessionTrust;
+  if (is_alive || (reason != Rejection::kOtherSession && reason != Rejection::kAltered)) {
     return;
   }
   if constexpr (std::is_same_v<SessionSide, state::SessionGranter>) {

@@ -77,7 +77,7 @@ TEST(Envelope, HidesWhatItSeals) {
   const Frame message{'p', 'a', 's', 's', 'w', 'o', 'r', 'd'};
   for (const Kind kind : {Kind::kSession, Kind::kHandshake}) {
     const Frame frame = wrap(pair.a, kind, message);
-    EXPECT_TRUE(std::ranges::search(frame, message).empty());
+    EXPECT_TRUE(std::search(frame.begin(), frame.end(), message.begin(), message.end()) == frame.end());
     EXPECT_NE(frame, wrap(pair.a, kind, message)) << "the same message twice must not look the same";
   }
 }

@@ -45,6 +45,10 @@ constexpr auto kTypeNames = std::array{
     TypeName{Type::kCompressedReading, "compressed_reading"},
     TypeName{Type::kManifest, "manifest"},
     TypeName{Type::kGaps, "gaps"},
+    TypeName{Type::kPairStart, "pair_start"},
+    TypeName{Type::kPairReply, "pair_reply"},
+    TypeName{Type::kPairConfirm, "pair_confirm"},
+    TypeName{Type::kPairResult, "pair_result"},
 };
 
 // ---- shared pieces
@@ -242,6 +246,32 @@ void write(ByteWriter& writer, const telemetry::Gaps& message) {
   for (std::size_t i = 0; i < message.count; ++i) {
     writer.u32(message.missing[i]);
   }
+}
+
+void write(ByteWriter& writer, const PairStart& message) {
+  write_type(writer, Type::kPairStart);
+  writer.write(message.attempt);
+  writer.bytes(message.element);
+}
+
+void write(ByteWriter& writer, const PairReply& message) {
+  write_type(writer, Type::kPairReply);
+  writer.write(message.attempt);
+  writer.bytes(message.element);
+  writer.bytes(message.confirmation);
+}
+
+void write(ByteWriter& writer, const PairConfirm& message) {
+  write_type(writer, Type::kPairConfirm);
+  writer.write(message.attempt);
+  writer.bytes(message.confirmation);
+}
+
+void write(ByteWriter& writer, const PairResult& message) {
+  write_type(writer, Type::kPairResult);
+  writer.write(message.attempt);
+  writer.u8(static_cast<std::uint8_t>(message.outcome));
+  writer.bytes(message.confirmation);
 }
 
 // One after the other instead of std::visit, which needs abort() for a variant without a value.
@@ -466,14 +496,19 @@ Decoded read_reading_ack(ByteReader reader) {
   return finish(reader, message);
 }
 
+// Fills `to`; a span that is too short leaves the reader not ok.
+template <std::size_t Size>
+void read_bytes(ByteReader& reader, std::array<std::uint8_t, Size>& to) {
+  std::ranges::copy(reader.take(Size), to.begin());
+}
+
 Decoded read_manifest(ByteReader reader) {
   telemetry::Manifest message;
   message.first = reader.u32();
   message.last = reader.u32();
   message.count = reader.u16();
-  const ByteSpan digest = reader.take(telemetry::kManifestDigestSize);
+  read_bytes(reader, message.digest);
   message.epoch = reader.u32();
-  std::ranges::copy(digest, message.digest.begin());
   return finish(reader, message);
 }
 
@@ -487,6 +522,40 @@ Decoded read_gaps(ByteReader reader) {
   for (std::size_t i = 0; i < message.count; ++i) {
     message.missing[i] = reader.u32();
   }
+  return finish(reader, message);
+}
+
+Decoded read_pair_start(ByteReader reader) {
+  PairStart message;
+  message.attempt = reader.read<std::uint64_t>();
+  read_bytes(reader, message.element);
+  return finish(reader, message);
+}
+
+Decoded read_pair_reply(ByteReader reader) {
+  PairReply message;
+  message.attempt = reader.read<std::uint64_t>();
+  read_bytes(reader, message.element);
+  read_bytes(reader, message.confirmation);
+  return finish(reader, message);
+}
+
+Decoded read_pair_confirm(ByteReader reader) {
+  PairConfirm message;
+  message.attempt = reader.read<std::uint64_t>();
+  read_bytes(reader, message.confirmation);
+  return finish(reader, message);
+}
+
+Decoded read_pair_result(ByteReader reader) {
+  PairResult message;
+  message.attempt = reader.read<std::uint64_t>();
+  const std::uint8_t outcome = reader.u8();
+  read_bytes(reader, message.confirmation);
+  if (reader.ok() && outcome >= kPairOutcomeCount) {
+    return DecodeError::kBadValue;
+  }
+  message.outcome = static_cast<PairOutcome>(outcome);
   return finish(reader, message);
 }
 
@@ -513,6 +582,10 @@ constexpr auto kReaders = std::array{
     Reader{Type::kCompressedReading, read_compressed_reading},
     Reader{Type::kManifest, read_manifest},
     Reader{Type::kGaps, read_gaps},
+    Reader{Type::kPairStart, read_pair_start},
+    Reader{Type::kPairReply, read_pair_reply},
+    Reader{Type::kPairConfirm, read_pair_confirm},
+    Reader{Type::kPairResult, read_pair_result},
 };
 static_assert(kReaders.size() == kTypeNames.size());
 

@@ -16,6 +16,7 @@
 #include "core/base/bytes.hpp"
 #include "core/base/result.hpp"
 #include "core/link/envelope.hpp"
+#include "core/link/pairing.hpp"
 #include "core/state/exchange.hpp"
 #include "core/state/session.hpp"
 #include "core/telemetry/live_cells.hpp"
@@ -44,6 +45,10 @@ enum class Type : std::uint8_t {
   kCompressedReading = 0x38,
   kManifest = 0x39,
   kGaps = 0x3A,
+  kPairStart = 0x50,
+  kPairReply = 0x51,
+  kPairConfirm = 0x52,
+  kPairResult = 0x53,
 };
 // Empty for a type that is none of these.
 std::string_view name_of(Type type);
@@ -84,10 +89,11 @@ struct HeartbeatAck {
   friend constexpr bool operator==(const HeartbeatAck&, const HeartbeatAck&) = default;
 };
 
-using Message = std::variant<Probe, ProbeAck, state::Hello, state::Challenge, state::Confirm, state::Grant,
-                             state::Beacon, LegacyBeacon, state::Request, state::SectionData,
-                             state::SectionAck, telemetry::CellsChunk, Heartbeat, HeartbeatAck,
-                             telemetry::Reading, telemetry::ReadingAck, telemetry::Manifest, telemetry::Gaps>;
+using Message =
+    std::variant<Probe, ProbeAck, state::Hello, state::Challenge, state::Confirm, state::Grant, state::Beacon,
+                 LegacyBeacon, state::Request, state::SectionData, state::SectionAck, telemetry::CellsChunk,
+                 Heartbeat, HeartbeatAck, telemetry::Reading, telemetry::ReadingAck, telemetry::Manifest,
+                 telemetry::Gaps, PairStart, PairReply, PairConfirm, PairResult>;
 
 enum class DecodeError : std::uint8_t { kEmpty, kUnknownType, kBadLength, kBadChecksum, kBadValue };
 std::string_view to_text(DecodeError error);

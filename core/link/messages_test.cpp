@@ -98,6 +98,10 @@ std::vector<Message> samples() {
       telemetry::Gaps{9, 0, {}},
       telemetry::Gaps{9, 20, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}},
   };
+  all.emplace_back(PairStart{1, {2, 3}});
+  all.emplace_back(PairReply{1, {2, 3}, {4}});
+  all.emplace_back(PairConfirm{1, {2}});
+  all.emplace_back(PairResult{1, PairOutcome::kBusy, {}});
   telemetry::Manifest manifest{4, 10, 20, 11, {}};
   manifest.digest = telemetry::manifest_digest(manifest);
   all.emplace_back(manifest);

@@ -57,8 +57,8 @@ class Liveness {
   void handle_sign_of_life(TimePoint now);
   // The owner knows better, for example because a cable was pulled: disconnected at once.
   void handle_loss(TimePoint now);
-  // The owner has a reason to doubt, for example frames that nobody acknowledged: a connected peer is degraded
-  // until its next sign of life. The times of silence go on as they were.
+  // The owner has a reason to doubt, for example frames that nobody acknowledged: a connected peer is
+  // degraded until its next sign of life. The times of silence go on as they were.
   void handle_doubt(TimePoint now);
   void handle_timeout(TimePoint now);
 

@@ -200,6 +200,11 @@ void append_value(Text& to, const FieldSpec& field, std::int64_t number) {
   }
 }
 
+// substr() could throw, which the core cannot.
+std::string_view first_of(std::string_view text, std::size_t count) {
+  return {text.data(), std::min(count, text.size())};
+}
+
 std::optional<std::int64_t> parse_whole(std::string_view text) {
   std::int64_t number = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -211,13 +216,12 @@ Result<FieldValue, FieldError> parse_number(const FieldSpec& field, std::string_
   // More digits than any field has: no overflow below.
   constexpr std::size_t kDigitsMax = 12;
   const std::size_t point = text.find('.');
-  const bool has_point = point != std::string_view::npos;
-  const std::string_view whole{text.data(), has_point ? point : text.size()};
+  const std::string_view whole = first_of(text, point);
   std::string_view decimals = text;
-  decimals.remove_prefix(has_point ? point + 1 : text.size());
+  decimals.remove_prefix(point == std::string_view::npos ? text.size() : point + 1);
   const FieldError no_number{0, Reason::kNotANumber, 0};
   const auto units = parse_whole(whole);
-  if (!units || (has_point && (decimals.empty() || !parse_whole(decimals)))) {
+  if (!units || (point != std::string_view::npos && (decimals.empty() || !parse_whole(decimals)))) {
     return no_number;
   }
   if (whole.size() > kDigitsMax) {
@@ -246,7 +250,7 @@ Result<FieldValue, FieldError> parse_ip4(std::string_view text) {
     if (end == std::string_view::npos || end == 0 || end > 3) {
       return no_address;
     }
-    const auto byte = parse_whole({text.data(), end});
+    const auto byte = parse_whole(first_of(text, end));
     if (!byte || *byte > 255) {
       return no_address;
     }

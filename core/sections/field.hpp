@@ -65,12 +65,12 @@ struct FieldSpec {
 
 struct SectionTable {
   state::SectionId id = 0;
+  // False: facts about the owner, which only the owner changes.
+  bool is_peer_editable = true;
   std::string_view name;
   std::string_view title;
   std::string_view help;
   std::span<const FieldSpec> fields;
-  // False: facts about the owner, which only the owner changes.
-  bool is_peer_editable = true;
 
   constexpr state::SectionSpec spec() const { return {id, name, is_peer_editable}; }
 };

@@ -2,6 +2,8 @@
 #include "core/sections/tables.hpp"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 
 namespace amphora::sections {
 
@@ -14,16 +16,16 @@ constexpr FieldSpec fact(std::string_view name, std::string_view title, std::int
   return {.name = name, .title = title, .kind = kText, .max = size_max, .help = help};
 }
 
-constexpr auto kMetadataFields =
-    std::array{fact("mac", "MAC address", 17, "Address of the radio: the name of the box on the air."),
-               fact("device_name", "Name", 48, "What people call this box."),
-               fact("role", "Role", 24, "What the box does."),
-               fact("firmware_version", "Version", 24, "Version of the program."),
-               fact("build_time", "Built", 20, "When the program was built, UTC."),
-               fact("commit", "Commit", 12, "Revision of the source it was built from."),
-               fact("board", "Board", 32, "What the program runs on.")};
+constexpr FieldSpec kMetadataFields[]{
+    fact("mac", "MAC address", 17, "Address of the radio: the name of the box on the air."),
+    fact("device_name", "Name", 48, "What people call this box."),
+    fact("role", "Role", 24, "What the box does."),
+    fact("firmware_version", "Version", 24, "Version of the program."),
+    fact("build_time", "Built", 20, "When the program was built, UTC."),
+    fact("commit", "Commit", 12, "Revision of the source it was built from."),
+    fact("board", "Board", 32, "What the program runs on.")};
 
-constexpr auto kNetworkFields = std::array{
+constexpr FieldSpec kNetworkFields[]{
     FieldSpec{.name = "address", .title = "Address", .kind = kIp4, .help = "0.0.0.0: not connected."},
     FieldSpec{.name = "gateway", .title = "Gateway", .kind = kIp4, .help = "Router to other networks."},
     FieldSpec{.name = "mask", .title = "Network mask", .kind = kIp4, .help = "Size of the local network."},
@@ -34,7 +36,7 @@ constexpr auto kNetworkFields = std::array{
               .default_number = 1,
               .help = "Whether the address was assigned by the network."}};
 
-constexpr auto kMqttFields = std::array{
+constexpr FieldSpec kMqttFields[]{
     FieldSpec{
         .name = "enabled", .title = "Enabled", .kind = kBool, .help = "Whether the box talks to a broker."},
     FieldSpec{.name = "host",
@@ -67,8 +69,8 @@ constexpr auto kMqttFields = std::array{
               .max = 24,
               .help = "How the broker tells clients apart; empty for a name made from the MAC address."}};
 
-constexpr auto kChemistries = std::array{Choice{"lfp", 0, "LFP (lithium iron phosphate)"},
-                                         Choice{"nmc", 1, "NMC (nickel manganese cobalt)"}};
+constexpr Choice kChemistries[]{Choice{"lfp", 0, "LFP (lithium iron phosphate)"},
+                                Choice{"nmc", 1, "NMC (nickel manganese cobalt)"}};
 
 constexpr FieldSpec amps(std::string_view name, std::string_view title, std::int64_t default_ma,
                          std::string_view help) {
@@ -97,7 +99,7 @@ constexpr FieldSpec cell_volts(std::string_view name, std::string_view title, st
           .help = help};
 }
 
-constexpr auto kBatteryFields = std::array{
+constexpr FieldSpec kBatteryFields[]{
     FieldSpec{.name = "chemistry",
               .title = "Chemistry",
               .kind = kChoice,
@@ -141,7 +143,7 @@ constexpr auto kBatteryFields = std::array{
               .default_number = 500,
               .help = "State of charge at which the discharge limit is zero; it falls over the 10 % above."}};
 
-constexpr auto kPowerProfileFields = std::array{
+constexpr FieldSpec kPowerProfileFields[]{
     FieldSpec{.name = "charge_limited",
               .title = "Limit charging",
               .kind = kBool,
@@ -153,26 +155,26 @@ constexpr auto kPowerProfileFields = std::array{
               .help = "Whether the cap below applies, in addition to the limits of the battery."},
     amps("discharge_current_limit_a", "Discharge current at most", 100'000, "0 forbids discharging.")};
 
-constexpr auto kSystemFields =
-    std::array{FieldSpec{.name = "name",
-                         .title = "Name",
-                         .kind = kText,
-                         .min = 1,
-                         .max = 64,
-                         .default_text = "Battery",
-                         .help = "What people call this box."},
-               FieldSpec{.name = "site",
-                         .title = "Site",
-                         .kind = kText,
-                         .min = 1,
-                         .max = 32,
-                         .default_text = "home",
-                         .help = "Short name of the place: part of topics and identifiers."}};
+constexpr FieldSpec kSystemFields[]{
+    FieldSpec{.name = "name",
+              .title = "Name",
+              .kind = kText,
+              .min = 1,
+              .max = 64,
+              .default_text = "Battery",
+              .help = "What people call this box."},
+    FieldSpec{.name = "site",
+              .title = "Site",
+              .kind = kText,
+              .min = 1,
+              .max = 32,
+              .default_text = "home",
+              .help = "Short name of the place: part of topics and identifiers."}};
 
-constexpr auto kThemes =
-    std::array{Choice{"auto", 0, "As the system"}, Choice{"light", 1, "Light"}, Choice{"dark", 2, "Dark"}};
+constexpr Choice kThemes[]{Choice{"auto", 0, "As the system"}, Choice{"light", 1, "Light"},
+                           Choice{"dark", 2, "Dark"}};
 
-constexpr auto kDisplayFields = std::array{
+constexpr FieldSpec kDisplayFields[]{
     FieldSpec{.name = "theme", .title = "Theme", .kind = kChoice, .choices = kThemes, .help = "Colours."},
     FieldSpec{.name = "time_zone",
               .title = "Time zone",
@@ -185,20 +187,19 @@ constexpr auto kDisplayFields = std::array{
               .kind = kBool,
               .help = "Temperatures in °F instead of °C."}};
 
-constexpr auto kTables = std::array{
-    SectionTable{kMetadata, "metadata", "Identity", "What this box is.", kMetadataFields, false},
-    SectionTable{kNetwork, "network", "Network", "How this box is connected.", kNetworkFields, false},
-    SectionTable{kMqtt, "mqtt", "MQTT", "The broker that gets telemetry.", kMqttFields, true},
-    SectionTable{kBattery, "battery", "Battery",
-                 "What the cells may do. Take the bounds from the data sheet of the cells.", kBatteryFields,
-                 true},
-    SectionTable{kPowerProfile, "power_profile", "Power profile",
-                 "What you allow at present, within what the battery allows.", kPowerProfileFields, true},
-    SectionTable{kSystem, "system", "Box", "What this box is called.", kSystemFields, true},
-    SectionTable{kDisplay, "display", "Display", "How values are shown.", kDisplayFields, true}};
+constexpr SectionTable kTables[]{
+    SectionTable{kMetadata, false, "metadata", "Identity", "What this box is.", kMetadataFields},
+    SectionTable{kNetwork, false, "network", "Network", "How this box is connected.", kNetworkFields},
+    SectionTable{kMqtt, true, "mqtt", "MQTT", "The broker that gets telemetry.", kMqttFields},
+    SectionTable{kBattery, true, "battery", "Battery",
+                 "What the cells may do. Take the bounds from the data sheet of the cells.", kBatteryFields},
+    SectionTable{kPowerProfile, true, "power_profile", "Power profile",
+                 "What you allow at present, within what the battery allows.", kPowerProfileFields},
+    SectionTable{kSystem, true, "system", "Box", "What this box is called.", kSystemFields},
+    SectionTable{kDisplay, true, "display", "Display", "How values are shown.", kDisplayFields}};
 
 constexpr auto kSpecs = [] {
-  std::array<state::SectionSpec, kTables.size()> specs{};
+  std::array<state::SectionSpec, std::size(kTables)> specs{};
   std::ranges::transform(kTables, specs.begin(), [](const SectionTable& table) { return table.spec(); });
   return specs;
 }();
@@ -218,12 +219,12 @@ std::span<const state::SectionSpec> specs() {
 
 const SectionTable* find_table(state::SectionId id) {
   const auto found = std::ranges::find(kTables, id, &SectionTable::id);
-  return found == kTables.end() ? nullptr : &*found;
+  return found == std::end(kTables) ? nullptr : &*found;
 }
 
 const SectionTable* find_table(std::string_view name) {
   const auto found = std::ranges::find(kTables, name, &SectionTable::name);
-  return found == kTables.end() ? nullptr : &*found;
+  return found == std::end(kTables) ? nullptr : &*found;
 }
 
 }  // namespace amphora::sections

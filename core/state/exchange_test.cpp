@@ -292,6 +292,194 @@ TEST(Exchange, AHangingStoreDelaysNothingElse) {
   EXPECT_LE(world.frames - before, 12U) << "waiting must not fill the air";
 }
 
+// One side alone, its peer played by the test.
+struct Side {
+  Side() : replica{clock, kTestSpecs, kPeerId, kOwnerId}, exchange{replica, {.seed = 1}} {
+    (void)clock.set_wall_time(at_ms(0), WallTime{kWall});
+  }
+  // All messages of one kind that are due.
+  template <class Message>
+  std::vector<Message> poll(TimePoint now) {
+    std::vector<Message> found;
+    for (bool is_more = true; is_more;) {
+      is_more = false;
+      while (const auto request = replica.poll_store(now)) {
+        replica.handle_stored(now, request->section, request->ticket);
+      }
+      while (const auto message = exchange.poll_transmit(now)) {
+        is_more = true;
+        if (const auto* wanted = std::get_if<Message>(&*message)) {
+          found.push_back(*wanted);
+        }
+      }
+    }
+    return found;
+  }
+  // What a peer with exactly this section and nothing else would say.
+  static Beacon beacon_of(SectionId section, const Record& record) {
+    Beacon beacon;
+    beacon.count = 6;
+    beacon.versions[section] = record.version;
+    beacon.stamps[section] = record.stamp;
+    Digest digest;
+    digest.add_number(static_cast<std::int64_t>(digest_of(section, record)));
+    beacon.digest = digest.value();
+    return beacon;
+  }
+  HybridClock clock;
+  Replica replica;
+  Exchange exchange;
+};
+
+TEST(Exchange, WhoIsBehindAsksOnceAtATimeUntilTheDataComes) {
+  Side side;
+  const Record theirs = record_of(3, {kWall + 50, 0}, kOwnerId, 7);
+  side.exchange.begin_session(at_ms(0));
+  (void)side.poll<Beacon>(at_ms(0));
+  side.exchange.handle_message(at_ms(0), Side::beacon_of(1, theirs));
+  EXPECT_TRUE(side.poll<Request>(at_ms(0)).empty()) << "the data is usually on its way";
+  TimePoint now = at_ms(0) + kRequestDelay;
+  EXPECT_EQ(side.poll<Request>(now), (std::vector{Request{1, 0}}));
+  // The same beacon again does not make a second request.
+  side.exchange.handle_message(now, Side::beacon_of(1, theirs));
+  EXPECT_TRUE(side.poll<Request>(now + kRequestDelay).empty());
+  std::size_t repeats = 0;
+  for (; now < at_ms(20'000); now += std::chrono::milliseconds{1}) {
+    repeats += side.poll<Request>(now).size();
+  }
+  EXPECT_GE(repeats, 12U);
+  EXPECT_LE(repeats, 16U) << "pauses grow to two seconds";
+  side.exchange.handle_message(now, SectionData{1, theirs, 0, 1});
+  EXPECT_EQ(side.replica.current(1), theirs);
+  EXPECT_EQ(side.poll<SectionAck>(now), (std::vector{SectionAck{1, 3, theirs.stamp, AckResult::kDurable}}));
+  EXPECT_TRUE(side.poll<Request>(now + std::chrono::seconds{5}).empty());
+}
+
+TEST(Exchange, ARequestIsAnsweredWithTheData) {
+  Side side;
+  const Record mine = record_of(3, {kWall + 50, 0}, kOwnerId, 7);
+  (void)side.replica.restore(1, mine);
+  side.exchange.begin_session(at_ms(0));
+  EXPECT_TRUE(side.poll<SectionData>(at_ms(0)).empty()) << "what the peer holds is not known";
+  side.exchange.handle_message(at_ms(0), Request{1, 0});
+  side.exchange.handle_message(at_ms(0), Request{1, 0});
+  EXPECT_EQ(side.poll<SectionData>(at_ms(0)), (std::vector{SectionData{1, mine, 0, 1}}));
+  side.exchange.handle_message(at_ms(3), SectionAck{1, 3, mine.stamp, AckResult::kDurable});
+  EXPECT_TRUE(side.poll<SectionData>(at_ms(5000)).empty());
+  side.exchange.handle_message(at_ms(5000), Request{2, 0});
+  EXPECT_TRUE(side.poll<SectionData>(at_ms(5000)).empty())
+      << "there is nothing to send of a section never set";
+}
+
+TEST(Exchange, ALateBeaconDoesNotMakeThePeerSeemBehind) {
+  Side side;
+  const Record mine = record_of(3, {kWall + 50, 0}, kOwnerId, 7);
+  (void)side.replica.restore(1, mine);
+  side.exchange.begin_session(at_ms(0));
+  side.exchange.handle_message(at_ms(0), Side::beacon_of(1, mine));
+  side.exchange.handle_message(at_ms(1), Side::beacon_of(1, record_of(2, {kWall, 0}, kOwnerId, 6)));
+  EXPECT_TRUE(side.poll<SectionData>(at_ms(1)).empty());
+  EXPECT_EQ(side.exchange.sync_state(1), SyncState::kSynchronised);
+}
+
+TEST(Exchange, WhoKnowsBothToBeEqualAnswersABeaconThatAsks) {
+  Side side;
+  const Record mine = record_of(3, {kWall + 50, 0}, kOwnerId, 7);
+  (void)side.replica.restore(1, mine);
+  side.exchange.begin_session(at_ms(0));
+  EXPECT_TRUE(side.poll<Beacon>(at_ms(0)).at(0).wants_answer);
+  Beacon theirs = Side::beacon_of(1, mine);
+  side.exchange.handle_message(at_ms(10), theirs);
+  EXPECT_TRUE(side.exchange.is_synchronised());
+  (void)side.poll<Beacon>(at_ms(200));
+  EXPECT_TRUE(side.poll<Beacon>(at_ms(1000)).empty());
+  side.exchange.handle_message(at_ms(1000), theirs);
+  EXPECT_TRUE(side.poll<Beacon>(at_ms(1000)).empty());
+  theirs.wants_answer = true;
+  side.exchange.handle_message(at_ms(1000), theirs);
+  const auto answers = side.poll<Beacon>(at_ms(1000));
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_FALSE(answers[0].wants_answer);
+}
+
+TEST(Exchange, OnlyAWindowIsSentAheadOfItsAcknowledgements) {
+  static constexpr SectionSpec kSix[] = {{0, "a", true}, {1, "b", true}, {2, "c", true},
+                                         {3, "d", true}, {4, "e", true}, {5, "f", true}};
+  HybridClock clock;
+  Replica replica{clock, kSix, kOwnerId, kOwnerId};
+  Exchange exchange{replica, {.seed = 1}};
+  for (SectionId id = 0; id < 6; ++id) {
+    (void)replica.restore(id, record_of(1, {kWall, id}, kOwnerId, id));
+  }
+  const auto poll_data = [&exchange](TimePoint now) {
+    std::size_t count = 0;
+    while (const auto message = exchange.poll_transmit(now)) {
+      count += std::holds_alternative<SectionData>(*message) ? 1 : 0;
+    }
+    return count;
+  };
+  exchange.begin_session(at_ms(0));
+  Beacon empty;
+  empty.count = 6;
+  exchange.handle_message(at_ms(0), empty);
+  EXPECT_EQ(poll_data(at_ms(0)), kPushWindow);
+  EXPECT_EQ(poll_data(at_ms(5)), 0U);
+  exchange.handle_message(at_ms(5), SectionAck{0, 1, {kWall, 0}, AckResult::kDurable});
+  EXPECT_EQ(poll_data(at_ms(5)), 1U);
+  // Sections that stay without an answer do not hold up the others for ever.
+  std::uint64_t sent = 0;
+  for (std::int64_t ms = 6; ms < 2000; ++ms) {
+    sent += poll_data(at_ms(ms));
+  }
+  EXPECT_GE(exchange.statistics().data_sent, 6U + 5U * 4U);
+  EXPECT_LE(sent, 40U);
+}
+
+// A transmitter with two receivers: what one of them changes reaches the other through the owner.
+TEST(Exchange, AChangeOfOnePeerReachesTheOtherThroughTheOwner) {
+  struct Box {
+    explicit Box(NodeId self) : replica{clock, kTestSpecs, self, kOwnerId} {
+      (void)clock.set_wall_time(at_ms(0), WallTime{kWall});
+    }
+    HybridClock clock;
+    Replica replica;
+  };
+  Box owner{kOwnerId};
+  Box first{kPeerId};
+  Box second{NodeId{0x0C}};
+  Exchange to_first{owner.replica, {.seed = 1}};
+  Exchange to_second{owner.replica, {.seed = 2}};
+  Exchange of_first{first.replica, {.seed = 3}};
+  Exchange of_second{second.replica, {.seed = 4}};
+  const std::pair<Exchange*, Exchange*> lines[] = {
+      {&to_first, &of_first}, {&of_first, &to_first}, {&to_second, &of_second}, {&of_second, &to_second}};
+  for (const auto& [from, to] : lines) {
+    from->begin_session(at_ms(0));
+  }
+  const auto run = [&](std::int64_t until_ms) {
+    for (TimePoint now = at_ms(0); now < at_ms(until_ms); now += std::chrono::milliseconds{1}) {
+      for (Box* box : {&owner, &first, &second}) {
+        while (const auto request = box->replica.poll_store(now)) {
+          box->replica.handle_stored(now, request->section, request->ticket);
+        }
+      }
+      for (const auto& [from, to] : lines) {
+        while (const auto message = from->poll_transmit(now)) {
+          to->handle_message(now, *message);
+        }
+      }
+    }
+  };
+  run(100);
+  ASSERT_TRUE(first.replica.change(at_ms(100), 1, payload_of(1).bytes()).ok());
+  run(300);
+  EXPECT_EQ(second.replica.current(1), first.replica.current(1));
+  EXPECT_EQ(second.replica.current(1).origin, kPeerId);
+  EXPECT_TRUE(to_first.is_synchronised() && to_second.is_synchronised());
+  EXPECT_EQ(to_second.statistics().data_sent, 1U);
+  EXPECT_EQ(to_first.statistics().data_sent, 0U) << "what came from a peer is not sent back to it";
+}
+
 struct ExchangeContract {
   struct Machine {
     explicit Machine(std::uint64_t seed)

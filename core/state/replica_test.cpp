@@ -161,6 +161,17 @@ TEST(Replica, AConflictIsAChangeThePeerHadNotSeen) {
   EXPECT_FALSE(rig.replica.conflict_at(1).has_value()) << "over with the next change";
 }
 
+TEST(Replica, AConflictIsSeenAcrossARestart) {
+  Rig rig;
+  // Version 5 was made here before the restart; theirs is a version 5 as well, so they had not seen it.
+  (void)rig.replica.restore(1, record_of(5, {kWall, 0}, kOwnerId, 1));
+  (void)rig.replica.merge(at_ms(7), 1, record_of(5, {kWall + 1, 0}, kPeerId, 2));
+  EXPECT_EQ(rig.replica.conflict_at(1), at_ms(7));
+  (void)rig.replica.restore(2, record_of(5, {kWall, 0}, kOwnerId, 1));
+  (void)rig.replica.merge(at_ms(7), 2, record_of(6, {kWall + 1, 0}, kPeerId, 2));
+  EXPECT_FALSE(rig.replica.conflict_at(2).has_value());
+}
+
 TEST(Replica, RestoredRecordsAreDurableAndTheClockIsAboveThem) {
   Rig rig;
   const Record stored = record_of(6, {kWall + 86'400'000, 3}, kOwnerId, 3);

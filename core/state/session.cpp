@@ -140,7 +140,7 @@ void SessionGranter::add_to(Digest& digest) const {
 
 void SessionJoiner::request(TimePoint now) {
   if (phase_ == Phase::kHello) {
-    due_ = earliest(due_, add_saturating(now, kHandshakeRetryMin));
+    due_ = earliest(due_, add_saturating(now, kHelloAfterRequest));
     return;
   }
   if (start_at_ != kNever) {

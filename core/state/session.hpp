@@ -74,6 +74,8 @@ struct Grant {
 using SessionMessage = std::variant<Hello, Challenge, Confirm, Grant>;
 
 inline constexpr Duration kHandshakeRetryMin = std::chrono::milliseconds{30};
+// A peer that is heard while Hello is being repeated gets one so soon: it listens now.
+inline constexpr Duration kHelloAfterRequest = std::chrono::milliseconds{3};
 inline constexpr Duration kHandshakeRetryMax = std::chrono::seconds{2};
 inline constexpr unsigned kConfirmTries = 8;
 // Handshakes asked for with request() begin at least this far apart, and so are invitations.

@@ -130,6 +130,21 @@ TEST(Session, MessagesOfAnEarlierLifeAreDropped) {
   EXPECT_TRUE(pair.joiner.session().has_value());
 }
 
+TEST(Session, AGrantedSessionVoidsTheHandshakesBeforeIt) {
+  Pair pair;
+  pair.granter.handle_message(at_ms(0), pair.granter_clock, Hello{77});
+  const auto challenge = std::get<Challenge>(*pair.granter.poll_transmit(at_ms(0), pair.granter_clock));
+  pair.joiner.request(at_ms(0));
+  pair.settle(at_ms(0));
+  const auto session = *pair.granter.session();
+  // The Confirm of an earlier life of the joiner, held up on its way.
+  pair.granter.handle_message(at_ms(1), pair.granter_clock,
+                              Confirm{challenge.joiner_nonce, challenge.granter_nonce, {}});
+  EXPECT_EQ(pair.granter.session(), session);
+  EXPECT_FALSE(pair.granter.poll_transmit(at_ms(1), pair.granter_clock).has_value());
+  EXPECT_EQ(pair.granter.statistics().stale, 1U);
+}
+
 TEST(Session, LateHellosDoNotDisturbTheHandshake) {
   Pair pair;
   pair.joiner.request(at_ms(0));
@@ -181,6 +196,23 @@ TEST(Session, WithoutAGrantTheJoinerStartsOver) {
   ASSERT_TRUE(std::holds_alternative<Hello>(*last));
   EXPECT_NE(std::get<Hello>(*last), std::get<Hello>(*hello)) << "a new nonce";
   EXPECT_EQ(pair.joiner.statistics().restarts, 1U);
+}
+
+TEST(Session, AJoinerThatHearsOfItsPeerHurries) {
+  Pair pair;
+  pair.joiner.request(at_ms(0));
+  TimePoint now = at_ms(0);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(pair.joiner.poll_transmit(now, pair.joiner_clock).has_value());
+    now = pair.joiner.poll_timeout();
+  }
+  // Nobody answered, so pauses have grown; now the peer is heard.
+  ASSERT_TRUE(pair.joiner.poll_transmit(now, pair.joiner_clock).has_value());
+  ASSERT_GT(pair.joiner.poll_timeout() - now, kHandshakeRetryMin);
+  pair.joiner.request(now);
+  EXPECT_EQ(pair.joiner.poll_timeout(), now + kHelloAfterRequest);
+  pair.joiner.request(now + std::chrono::milliseconds{1});
+  EXPECT_EQ(pair.joiner.poll_timeout(), now + kHelloAfterRequest);
 }
 
 TEST(Session, RequestsAreSpaced) {

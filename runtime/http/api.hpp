@@ -22,7 +22,7 @@ struct Actor {
 struct AuditEvent {
   Actor actor;
   std::string code;  // "login", "login_failed", "login_limited", "logout", "setup", "bms_settings",
-                     // "bms_command", "box_settings", "forbidden"
+                     // "bms_command", "box_settings", "sections", "pairing", "forbidden"
   std::string text;
   bool is_failure = false;
 };
@@ -42,6 +42,10 @@ class ApiBackend {
   virtual void bms_command(BmsCommand command, const Actor& actor, Reply reply) = 0;
   virtual void box_settings(Reply reply) = 0;
   virtual void put_box_settings(const BoxSettingsChange& change, const Actor& actor, Reply reply) = 0;
+  virtual void sections(Reply reply) = 0;
+  virtual void put_section(const SectionChange& change, const Actor& actor, Reply reply) = 0;
+  virtual void pairing(const PairingRequest& request, const Actor& actor, Reply reply) = 0;
+  virtual void old_path(OldPath path, Reply reply) = 0;
   // GET /metrics, Prometheus text.
   virtual std::string metrics_text() = 0;
   // GET health: {"status":"ok"} or the like; status 503 when the box is not well.

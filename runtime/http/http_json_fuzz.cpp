@@ -35,6 +35,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto* change = std::get_if<http::BoxSettingsChange>(&settings)) {
     AMPHORA_ASSERT(!change->section.empty() && !change->values.empty());
   }
+  const auto section = http::parse_section_change(body);
+  check_problem(section);
+  if (const auto* change = std::get_if<http::SectionChange>(&section)) {
+    AMPHORA_ASSERT(!change->scope.empty() && !change->change.section.empty() &&
+                   !change->change.values.empty());
+  }
+  const auto pairing = http::parse_pairing_request(body);
+  check_problem(pairing);
+  if (const auto* request = std::get_if<http::PairingRequest>(&pairing)) {
+    using enum http::PairingRequest::Action;
+    AMPHORA_ASSERT((request->action == kEnterCode) == !request->code.empty());
+    AMPHORA_ASSERT((request->action == kForget) == !request->node.empty());
+  }
   check_problem(http::parse_bms_command(body));
   const auto credentials = http::parse_new_credentials(body);
   check_problem(credentials);

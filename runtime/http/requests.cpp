@@ -215,6 +215,31 @@ Parsed<std::vector<Series>> parse_series(const Request& request) {
   }
 }
 
+// The members "section" and "values".
+Parsed<BoxSettingsChange> take_change(const Json& json) {
+  const Json& section = json["section"];
+  if (!section.is_string() || !is_name(section.get_ref<const std::string&>(), 32, "_")) {
+    return bad("wrong_type", "The name of a section is needed, for example \"battery\".", "section");
+  }
+  const Json& values = json["values"];
+  if (!values.is_object() || values.empty() || values.size() > kChangesMax) {
+    return bad("wrong_type", "An object with 1 to 64 fields is needed.", "values");
+  }
+  BoxSettingsChange change{section.get<std::string>(), {}};
+  for (const auto& [name, value] : values.items()) {
+    const std::string field = "values." + name;
+    if (!is_name(name, 64, "_")) {
+      return bad("unknown_field", "There is no such field.", field);
+    }
+    const auto one = parse_value(value, field);
+    if (const auto* problem = std::get_if<Problem>(&one)) {
+      return *problem;
+    }
+    change.values.push_back({name, std::get<SettingValue>(one)});
+  }
+  return change;
+}
+
 }  // namespace
 
 Response problem_response(const Problem& problem) {
@@ -302,27 +327,84 @@ Parsed<BoxSettingsChange> parse_box_settings_change(std::string_view body) {
   if (auto problem = check_members(json, {"section", "values"})) {
     return *problem;
   }
-  const Json& section = json["section"];
-  if (!section.is_string() || !is_name(section.get_ref<const std::string&>(), 32, "_")) {
-    return bad("wrong_type", "The name of a section is needed, for example \"battery\".", "section");
+  return take_change(json);
+}
+
+Parsed<SectionChange> parse_section_change(std::string_view body) {
+  const auto parsed = parse_object(body);
+  if (const auto* problem = std::get_if<Problem>(&parsed)) {
+    return *problem;
   }
-  const Json& values = json["values"];
-  if (!values.is_object() || values.empty() || values.size() > kChangesMax) {
-    return bad("wrong_type", "An object with 1 to 64 fields is needed.", "values");
+  const Json& json = std::get<Json>(parsed);
+  if (auto problem = check_members(json, {"scope", "section", "values"})) {
+    return *problem;
   }
-  BoxSettingsChange change{section.get<std::string>(), {}};
-  for (const auto& [name, value] : values.items()) {
-    const std::string field = "values." + name;
-    if (!is_name(name, 64, "_")) {
-      return bad("unknown_field", "There is no such field.", field);
+  const Json& scope = json["scope"];
+  if (!scope.is_string() || !is_name(scope.get_ref<const std::string&>(), 17, ":")) {
+    return bad("wrong_type", "Whose section is needed: \"own\" or the address of a node.", "scope");
+  }
+  auto change = take_change(json);
+  if (const auto* problem = std::get_if<Problem>(&change)) {
+    return *problem;
+  }
+  return SectionChange{scope.get<std::string>(), std::move(std::get<BoxSettingsChange>(change))};
+}
+
+std::string_view to_text(PairingRequest::Action action) {
+  constexpr std::string_view kNames[] = {"show_code", "enter_code", "cancel", "forget"};
+  return kNames[static_cast<std::size_t>(action)];
+}
+
+namespace {
+
+// The text member that an action needs.
+std::optional<Problem> take_text(const Json& json, const char* member, std::string_view extra,
+                                 std::string& out) {
+  const auto found = json.find(member);
+  if (found == json.end() || !found->is_string() ||
+      !is_name(found->get_ref<const std::string&>(), 17, extra)) {
+    return bad("wrong_type", "This is needed as a text.", member);
+  }
+  out = found->get<std::string>();
+  return std::nullopt;
+}
+
+}  // namespace
+
+Parsed<PairingRequest> parse_pairing_request(std::string_view body) {
+  using enum PairingRequest::Action;
+  const auto parsed = parse_object(body);
+  if (const auto* problem = std::get_if<Problem>(&parsed)) {
+    return *problem;
+  }
+  const Json& json = std::get<Json>(parsed);
+  PairingRequest request;
+  bool is_known = false;
+  for (const auto action : {kShowCode, kEnterCode, kCancel, kForget}) {
+    if (json.contains("action") && json["action"] == to_text(action)) {
+      request.action = action;
+      is_known = true;
     }
-    const auto one = parse_value(value, field);
-    if (const auto* problem = std::get_if<Problem>(&one)) {
-      return *problem;
-    }
-    change.values.push_back({name, std::get<SettingValue>(one)});
   }
-  return change;
+  if (!is_known) {
+    return bad("unknown_action", "Allowed: show_code, enter_code, cancel, forget.", "action");
+  }
+  const char* const member =
+      request.action == kEnterCode ? "code" : (request.action == kForget ? "node" : nullptr);
+  if (auto problem =
+          member == nullptr ? check_members(json, {"action"}) : check_members(json, {"action", member})) {
+    return *problem;
+  }
+  std::optional<Problem> problem;
+  if (request.action == kEnterCode) {
+    problem = take_text(json, "code", "", request.code);
+  } else if (request.action == kForget) {
+    problem = take_text(json, "node", ":", request.node);
+  }
+  if (problem) {
+    return *problem;
+  }
+  return request;
 }
 
 Parsed<Credentials> parse_credentials(std::string_view body) {
@@ -376,7 +458,8 @@ Parsed<EventQuery> parse_event_query(const Request& request) {
   }
   query.source = request.parameter("source").value_or("");
   if (!query.source.empty() && !is_name(query.source, 32, "_")) {
-    return bad("unknown_source", "Allowed: bms, inverter, mqtt, storage, settings, auth, box.", "source");
+    return bad("unknown_source", "Allowed: bms, inverter, link, mqtt, storage, settings, auth, box.",
+               "source");
   }
   query.text = request.parameter("q").value_or("");
   if (query.text.size() > 100) {

@@ -59,6 +59,25 @@ struct BoxSettingsChange {
   std::string section;
   std::vector<SettingChange> values;  // 1…64, no field twice
 };
+struct SectionChange {
+  std::string scope;  // "own", or the address of a node
+  BoxSettingsChange change;
+};
+struct PairingRequest {
+  enum class Action : std::uint8_t { kShowCode, kEnterCode, kCancel, kForget };
+  Action action = Action::kShowCode;
+  std::string code;  // kEnterCode: six digits
+  std::string node;  // kForget: the address of the paired node
+};
+std::string_view to_text(PairingRequest::Action action);
+// Paths of older boxes; where they pointed is answered from memory, without secrets.
+enum class OldPath : std::uint8_t {
+  kReceiverInfo,
+  kTransmitterInfo,
+  kMqttConfig,
+  kNetworkConfig,
+  kTransmitterStatus
+};
 struct Credentials {
   std::string user;      // 1…32 of letters, digits, '_', '-', '.'
   std::string password;  // 1…256 bytes
@@ -72,6 +91,8 @@ inline constexpr std::size_t kNewPasswordSizeMin = 8;
 Parsed<BmsSettingsChange> parse_bms_settings_change(std::string_view body);
 Parsed<BmsCommand> parse_bms_command(std::string_view body);
 Parsed<BoxSettingsChange> parse_box_settings_change(std::string_view body);
+Parsed<SectionChange> parse_section_change(std::string_view body);
+Parsed<PairingRequest> parse_pairing_request(std::string_view body);
 Parsed<Credentials> parse_credentials(std::string_view body);
 // The same, with the rules for a new password.
 Parsed<Credentials> parse_new_credentials(std::string_view body);

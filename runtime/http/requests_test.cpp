@@ -74,6 +74,32 @@ TEST(BmsSettings, good_and_each_kind_of_bad) {
   EXPECT_EQ(problem_of(parse_bms_settings_change(many + "1]}")).code, "too_large");
 }
 
+TEST(Sections, a_change_names_whose_section_it_means) {
+  const auto good = parse_section_change(
+      R"({"scope":"02:00:00:00:00:01","section":"battery","values":{"charge_current_max_a":60}})");
+  ASSERT_TRUE(std::holds_alternative<SectionChange>(good));
+  EXPECT_EQ(std::get<SectionChange>(good).scope, "02:00:00:00:00:01");
+  EXPECT_EQ(std::get<SectionChange>(good).change.section, "battery");
+  EXPECT_EQ(problem_of(parse_section_change(R"({"section":"b","values":{"a":1}})")).field, "scope");
+  EXPECT_EQ(problem_of(parse_section_change(R"({"scope":"../","section":"b","values":{"a":1}})")).field,
+            "scope");
+  EXPECT_EQ(problem_of(parse_section_change(R"({"scope":"own","section":"b","values":{"a":[]}})")).field,
+            "values.a");
+}
+
+TEST(Pairing, each_action_has_its_own_members) {
+  const auto enter = parse_pairing_request(R"({"action":"enter_code","code":"123456"})");
+  ASSERT_TRUE(std::holds_alternative<PairingRequest>(enter));
+  EXPECT_EQ(std::get<PairingRequest>(enter).code, "123456");
+  const auto forget = parse_pairing_request(R"({"action":"forget","node":"02:00:00:00:00:01"})");
+  ASSERT_TRUE(std::holds_alternative<PairingRequest>(forget));
+  EXPECT_TRUE(std::holds_alternative<PairingRequest>(parse_pairing_request(R"({"action":"show_code"})")));
+  EXPECT_EQ(problem_of(parse_pairing_request(R"({"action":"enter_code"})")).field, "code");
+  EXPECT_EQ(problem_of(parse_pairing_request(R"({"action":"enter_code","code":123456})")).field, "code");
+  EXPECT_EQ(problem_of(parse_pairing_request(R"({"action":"show_code","code":"1"})")).field, "code");
+  EXPECT_EQ(problem_of(parse_pairing_request(R"({"action":"steal"})")).field, "action");
+}
+
 TEST(BoxSettings, values_of_three_types) {
   const auto good = parse_box_settings_change(R"({"section":"battery","values":{"a":60,"b":true,"c":"x"}})");
   ASSERT_TRUE(std::holds_alternative<BoxSettingsChange>(good));

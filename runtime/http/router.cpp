@@ -84,6 +84,17 @@ std::span<const Router::Route> Router::table() {
       {Method::kPost, "/api/v1/bms/command", Access::kOwner, &Router::post_bms_command},
       {Method::kGet, "/api/v1/box/settings", Access::kViewer, &Router::get_box_settings},
       {Method::kPut, "/api/v1/box/settings", Access::kOwner, &Router::put_box_settings},
+      {Method::kGet, "/api/v1/sections", Access::kViewer, &Router::get_sections},
+      {Method::kPut, "/api/v1/sections", Access::kOwner, &Router::put_section},
+      {Method::kPost, "/api/v1/pairing", Access::kOwner, &Router::post_pairing},
+      {Method::kGet, "/api/get_receiver_info", Access::kLook, &Router::get_old_path<OldPath::kReceiverInfo>},
+      {Method::kGet, "/api/get_transmitter_info", Access::kLook,
+       &Router::get_old_path<OldPath::kTransmitterInfo>},
+      {Method::kGet, "/api/get_mqtt_config", Access::kViewer, &Router::get_old_path<OldPath::kMqttConfig>},
+      {Method::kGet, "/api/get_network_config", Access::kViewer,
+       &Router::get_old_path<OldPath::kNetworkConfig>},
+      {Method::kGet, "/api/transmitter_status", Access::kLook,
+       &Router::get_old_path<OldPath::kTransmitterStatus>},
       {Method::kGet, "/api/v1/session", Access::kOpen, &Router::get_session},
       {Method::kPost, "/api/v1/session", Access::kLogin, &Router::post_session},
       {Method::kDelete, "/api/v1/session", Access::kLogin, &Router::delete_session},
@@ -291,6 +302,27 @@ void Router::put_box_settings(const Request& request, const Caller& caller, Repl
     audit(caller.actor, "box_settings", "Change of the box's settings: " + change.section + ".");
     backend_.put_box_settings(change, caller.actor, reply);
   });
+}
+
+void Router::get_sections(const Request&, const Caller&, Reply reply) {
+  backend_.sections(std::move(reply));
+}
+void Router::put_section(const Request& request, const Caller& caller, Reply reply) {
+  with_parsed(parse_section_change(request.body), reply, [&](const SectionChange& change) {
+    audit(caller.actor, "sections",
+          "Change of the shared settings: " + change.change.section + " of " + change.scope + ".");
+    backend_.put_section(change, caller.actor, reply);
+  });
+}
+void Router::post_pairing(const Request& request, const Caller& caller, Reply reply) {
+  with_parsed(parse_pairing_request(request.body), reply, [&](const PairingRequest& pairing) {
+    audit(caller.actor, "pairing", "Pairing: " + std::string{to_text(pairing.action)} + ".");
+    backend_.pairing(pairing, caller.actor, reply);
+  });
+}
+template <OldPath path>
+void Router::get_old_path(const Request&, const Caller&, Reply reply) {
+  backend_.old_path(path, std::move(reply));
 }
 
 void Router::get_session(const Request&, const Caller& caller, Reply reply) {

@@ -95,6 +95,11 @@ class Router {
   void post_bms_command(const Request&, const Caller&, Reply);
   void get_box_settings(const Request&, const Caller&, Reply);
   void put_box_settings(const Request&, const Caller&, Reply);
+  void get_sections(const Request&, const Caller&, Reply);
+  void put_section(const Request&, const Caller&, Reply);
+  void post_pairing(const Request&, const Caller&, Reply);
+  template <OldPath path>
+  void get_old_path(const Request&, const Caller&, Reply);
   void get_session(const Request&, const Caller&, Reply);
   void post_session(const Request&, const Caller&, Reply);
   void delete_session(const Request&, const Caller&, Reply);

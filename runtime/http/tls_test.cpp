@@ -63,6 +63,10 @@ class Backend final : public ApiBackend {
   void bms_command(BmsCommand, const Actor&, Reply) override {}
   void box_settings(Reply) override {}
   void put_box_settings(const BoxSettingsChange&, const Actor&, Reply) override {}
+  void sections(Reply) override {}
+  void put_section(const SectionChange&, const Actor&, Reply) override {}
+  void pairing(const PairingRequest&, const Actor&, Reply) override {}
+  void old_path(OldPath, Reply) override {}
   std::string metrics_text() override { return {}; }
   Response health() override {
     Response response;

@@ -53,6 +53,16 @@ class Backend final : public ApiBackend {
     reply({.body = R"({"result":"accepted"})"});
   }
   void box_settings(Reply reply) override { reply({.body = R"({"sections":[]})"}); }
+  void sections(Reply reply) override { reply({.body = R"({"scopes":[]})"}); }
+  void put_section(const SectionChange& change, const Actor&, Reply reply) override {
+    reply({.body = "{\"scope\":\"" + change.scope + "\"}"});
+  }
+  void pairing(const PairingRequest& request, const Actor&, Reply reply) override {
+    reply({.body = "{\"action\":\"" + std::string{to_text(request.action)} + "\"}"});
+  }
+  void old_path(OldPath path, Reply reply) override {
+    reply({.body = std::to_string(static_cast<int>(path))});
+  }
   void put_box_settings(const BoxSettingsChange&, const Actor&, Reply reply) override {
     reply({.body = R"({"result":"saved"})"});
   }

@@ -60,6 +60,17 @@ struct LinkPeer {
   std::vector<LinkSection> sections;                 // at a receiver: its copy of the peer's
 };
 
+// How pairing goes. The code itself is only told to who asked for it.
+struct LinkPairing {
+  enum class State : std::uint8_t { kIdle, kShowing, kWaiting, kExchanging, kDone, kFailed };
+  State state = State::kIdle;
+  std::string_view reason{};                 // of a failure; empty: none
+  std::optional<TimePoint> expires_at{};     // of a code that is shown or was entered
+  std::optional<std::uint8_t> tries_left{};  // of a code that is shown
+  NodeId peer{};                             // when done
+};
+std::string_view to_text(LinkPairing::State state);
+
 struct LinkReport {
   TimePoint at{};
   NodeId self;  // nobody while the radio has not told its address
@@ -72,6 +83,7 @@ struct LinkReport {
   std::optional<LinkQueueReport> queue;                  // of a transmitter
   std::vector<LinkSection> own;
   std::vector<LinkPeer> peers;
+  LinkPairing pairing;
   bool has_time = false;  // changes can be stamped
   std::uint64_t foreign_frames = 0;
   std::uint64_t unreported = 0;  // radio commands whose end was never told
@@ -127,8 +139,27 @@ struct DeliveredOrder {
 struct QueueStoredOrder {
   bool is_durable = false;
 };
+// Pairing. Each order of a person is answered by a PairingAnswer.
+struct ShowCodeOrder {
+  std::uint64_t token = 0;
+};
+struct EnterCodeOrder {
+  std::uint64_t token = 0;
+  std::string code;
+};
+struct CancelPairingOrder {
+  std::uint64_t token = 0;
+};
+struct ForgetOrder {
+  std::uint64_t token = 0;
+  NodeId node;
+};
+struct KeyStoredOrder {
+  bool is_durable = false;
+};
 using LinkOrder = std::variant<ReadingOrder, CellsOrder, StatusOrder, ChangeOrder, SeedOrder,
-                               SectionStoredOrder, DeliveredOrder, QueueStoredOrder>;
+                               SectionStoredOrder, DeliveredOrder, QueueStoredOrder, ShowCodeOrder,
+                               EnterCodeOrder, CancelPairingOrder, ForgetOrder, KeyStoredOrder>;
 
 // ---- messages
 
@@ -138,6 +169,14 @@ struct ChangeAnswer {
   // that this owner or section is not known here.
   struct Unknown {};
   std::variant<std::uint32_t, sections::FieldError, state::Refusal, Unknown> result;
+  bool is_to_be_stored = false;  // ReplicaEvent::kStored follows
+};
+struct PairingAnswer {
+  TimePoint at{};  // reports of this moment and later show its effect
+  std::uint64_t token = 0;
+  bool is_accepted = false;  // false: this role, or this node, cannot do that
+  std::string code;          // of ShowCodeOrder
+  std::optional<TimePoint> expires_at;
 };
 struct ReadingArrived {
   TimePoint at{};
@@ -147,8 +186,8 @@ struct CellsArrived {
   TimePoint at{};
   node::PeerCells cells;
 };
-using LinkMessage =
-    std::variant<node::TransmitterEvent, node::ReceiverEvent, ChangeAnswer, ReadingArrived, CellsArrived>;
+using LinkMessage = std::variant<node::TransmitterEvent, node::ReceiverEvent, ChangeAnswer, PairingAnswer,
+                                 ReadingArrived, CellsArrived>;
 
 // True for a record that only says what the configuration file says (SeedOrder): it is not in force.
 constexpr bool is_seed(const state::Record& record) {

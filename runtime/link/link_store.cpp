@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "core/telemetry/messages.hpp"
 #include "runtime/radio/radio_port.hpp"
@@ -61,16 +62,41 @@ void load_section(StoredLink& link, const std::string& name, const std::string* 
   link.sections.push_back(std::move(section));
 }
 
-void load_key(StoredLink& link, const std::string& name, const std::string& content) {
+struct AgedPeer {
+  node::PairedPeer peer;
+  std::int64_t agreed_ms = 0;
+};
+
+// 64 hexadecimal digits, a space, and when they were agreed on.
+bool load_key(const std::string& name, const std::string& content, AgedPeer& out) {
   const auto node = parse_mac(std::string_view{name}.substr(kKeyPrefix.size()));
-  const auto bytes = bytes_from_hex(content);
+  const std::size_t space = std::min(content.find(' '), content.size());
+  const auto bytes = bytes_from_hex(std::string_view{content}.substr(0, space));
   if (!node || !bytes || bytes->size() != crypto::kKeySize) {
-    link.complaints.push_back("stored " + name + " cannot be read; pair this node again");
-    return;
+    return false;
   }
-  node::PairedPeer peer{.node = *node};
-  std::copy(bytes->begin(), bytes->end(), peer.link_key.begin());
-  link.peers.push_back(peer);
+  out.peer.node = *node;
+  std::copy(bytes->begin(), bytes->end(), out.peer.link_key.begin());
+  out.agreed_ms = std::strtoll(content.c_str() + space, nullptr, 10);
+  return true;
+}
+
+void load_keys(StoredLink& link, const StoredState& stored) {
+  std::vector<AgedPeer> peers;
+  for (const auto& [name, content] : stored.sections) {
+    if (!name.starts_with(kKeyPrefix)) {
+      continue;
+    }
+    if (!load_key(name, content, peers.emplace_back())) {
+      peers.pop_back();
+      link.complaints.push_back("stored " + name + " cannot be read; pair this node again");
+    }
+  }
+  std::sort(peers.begin(), peers.end(),
+            [](const AgedPeer& a, const AgedPeer& b) { return a.agreed_ms > b.agreed_ms; });
+  for (const AgedPeer& one : peers) {
+    link.peers.push_back(one.peer);
+  }
 }
 
 // What was kept of a queue: only what follows the last hole, and belongs to the newest stream, can be used.
@@ -100,8 +126,6 @@ StoredLink load_link(const StoredState& stored) {
   for (const auto& [name, content] : stored.sections) {
     if (name.starts_with(kSectionPrefix)) {
       load_section(link, name, &content);
-    } else if (name.starts_with(kKeyPrefix)) {
-      load_key(link, name, content);
     } else if (name == kAddressName) {
       link.address = parse_mac(content).value_or(NodeId{});
     }
@@ -111,6 +135,7 @@ StoredLink load_link(const StoredState& stored) {
       load_section(link, name, nullptr);
     }
   }
+  load_keys(link, stored);
   link.positions = stored.link_positions;
   load_queue(link, stored);
   if (const auto found = stored.counters.find(kChannelCounter); found != stored.counters.end()) {
@@ -126,6 +151,10 @@ std::string section_name(NodeId owner, state::SectionId section) {
 
 std::string key_name(NodeId peer) {
   return std::string{kKeyPrefix} + to_string(peer);
+}
+
+std::string key_text(const crypto::Key& key, WallTime agreed_at) {
+  return to_hex(key) + " " + std::to_string(agreed_at.unix_ms);
 }
 
 std::string to_text(const state::Record& record) {

@@ -3,7 +3,7 @@
 //
 //   state.own.3                  section 3 of this node: version, stamp, origin and content in hexadecimal
 //   state.02:00:00:00:00:01.3    a receiver's copy of a transmitter's section 3
-//   link.key.02:00:00:00:00:02   the key shared with a paired node
+//   link.key.02:00:00:00:00:02   the key shared with a paired node, and when it was agreed on, in Unix ms
 //   link.address                 the address that this node had last
 // A record that is damaged or not of this form is reported and left out: the peer brings it back.
 #pragma once
@@ -27,7 +27,7 @@ struct StoredSection {
 struct StoredLink {
   NodeId address;  // nobody: not known yet
   std::vector<StoredSection> sections;
-  std::vector<node::PairedPeer> peers;
+  std::vector<node::PairedPeer> peers;  // paired last comes first
   std::vector<LinkPosition> positions;
   std::vector<LinkQueueEntry> queue;  // of one epoch, ascending, without holes
   std::optional<std::uint32_t> queue_epoch;
@@ -39,6 +39,7 @@ StoredLink load_link(const StoredState& stored);
 
 std::string section_name(NodeId owner, state::SectionId section);
 std::string key_name(NodeId peer);
+std::string key_text(const crypto::Key& key, WallTime agreed_at);
 inline constexpr const char* kAddressName = "link.address";
 inline constexpr const char* kChannelCounter = "link_channel";
 

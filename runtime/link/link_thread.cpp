@@ -69,6 +69,9 @@ class LinkThread::TransmitterHost final : public NodeHost<node::Transmitter> {
       store_section(NodeId{}, *request);
     }
     store_queue(now);
+    if (const auto key = node_->poll_key()) {
+      store_key(*key);
+    }
     while (const auto event = node_->poll_event()) {
       follow(*event);
       send(*event);
@@ -77,6 +80,9 @@ class LinkThread::TransmitterHost final : public NodeHost<node::Transmitter> {
   }
 
   void follow(const node::TransmitterEvent& event) {
+    if (const auto* pairing = std::get_if<link::PairingEvent>(&event.what)) {
+      follow(*pairing);
+    }
     const auto* change = std::get_if<node::PhaseChanged>(&event.what);
     if (change == nullptr) {
       return;
@@ -86,6 +92,47 @@ class LinkThread::TransmitterHost final : public NodeHost<node::Transmitter> {
     } else if (change->phase == node::TransmitterPhase::kLinked && owner_.store_ != nullptr) {
       owner_.store_->put_counter(kChannelCounter, change->channel);
     }
+  }
+
+  void follow(const link::PairingEvent& event) {
+    using enum link::PairingEvent::Kind;
+    if (event.kind == kOpened) {
+      pairing_ = {.state = LinkPairing::State::kShowing};
+    } else if (event.kind == kPaired) {
+      pairing_ = {.state = LinkPairing::State::kDone, .peer = event.peer};
+    } else if (event.kind == kClosed && pairing_.state != LinkPairing::State::kDone) {
+      const bool was_cancelled = event.reason == link::PairingEvent::Reason::kCancelled;
+      pairing_ = was_cancelled ? LinkPairing{}
+                               : LinkPairing{.state = LinkPairing::State::kFailed,
+                                             .reason = link::to_text(event.reason)};
+    }
+  }
+
+  void handle(TimePoint now, const ShowCodeOrder& order) override {
+    if (node_->config().mode == link::Mode::kPlain) {
+      refuse(order.token);
+      return;
+    }
+    node_->show_code(now, pairing_entropy());
+    PairingAnswer answer{now, order.token, false, {}, node_->code_expires_at()};
+    if (const auto code = node_->pairing().code()) {
+      answer.is_accepted = true;
+      answer.code.assign(code->begin(), code->end());
+    }
+    send(std::move(answer));
+    report_soon();
+  }
+  void handle(TimePoint now, const CancelPairingOrder& order) override {
+    node_->hide_code(now);
+    accept(order.token);
+    report_soon();
+  }
+  bool forget(TimePoint now, NodeId peer) override {
+    if (node_->config().peer.node != peer) {
+      return false;
+    }
+    node_->set_peer(now, {});
+    return true;
   }
 
   void store_queue(TimePoint now) {
@@ -121,6 +168,11 @@ class LinkThread::TransmitterHost final : public NodeHost<node::Transmitter> {
     report.is_searching = node_->discovery().is_searching();
     report.discovery = node_->discovery().statistics();
     report.found_after = found_after_;
+    report.pairing = pairing_;
+    if (pairing_.state == LinkPairing::State::kShowing) {
+      report.pairing.expires_at = node_->code_expires_at();
+      report.pairing.tries_left = node_->pairing().tries_left();
+    }
     const telemetry::SenderBase& queue = node_->queue();
     report.queue = LinkQueueReport{queue.metrics(), queue.waiting_count(), queue.capacity()};
   }
@@ -136,6 +188,7 @@ class LinkThread::TransmitterHost final : public NodeHost<node::Transmitter> {
   }
 
   std::optional<Duration> found_after_;
+  LinkPairing pairing_;
 };
 
 class LinkThread::ReceiverHost final : public NodeHost<node::Receiver<>> {
@@ -192,6 +245,9 @@ class LinkThread::ReceiverHost final : public NodeHost<node::Receiver<>> {
       store_reading(*delivery);
       send(ReadingArrived{now, *delivery});
     }
+    if (const auto key = node_->poll_key()) {
+      store_key(*key);
+    }
     while (const auto cells = node_->poll_cells()) {
       send(CellsArrived{now, *cells});
     }
@@ -199,6 +255,46 @@ class LinkThread::ReceiverHost final : public NodeHost<node::Receiver<>> {
       send(*event);
       report_soon();
     }
+  }
+
+  void handle(TimePoint now, const EnterCodeOrder& order) override {
+    const bool is_possible = node_->config().mode == link::Mode::kSealed;
+    if (!is_possible || !node_->enter_code(now, order.code, pairing_entropy())) {
+      refuse(order.token);
+      return;
+    }
+    accept(order.token);
+    report_soon();
+  }
+  void handle(TimePoint now, const CancelPairingOrder& order) override {
+    node_->cancel_pairing(now);
+    accept(order.token);
+    report_soon();
+  }
+  bool forget(TimePoint now, NodeId peer) override { return node_->remove_peer(now, peer); }
+
+  static LinkPairing pairing_report(const node::PairingStatus& status) {
+    LinkPairing report;
+    switch (status.phase) {
+      case node::PairingPhase::kIdle:
+        break;
+      case node::PairingPhase::kWaiting:
+        report.state = LinkPairing::State::kWaiting;
+        report.expires_at = status.expires_at;
+        break;
+      case node::PairingPhase::kExchanging:
+        report.state = LinkPairing::State::kExchanging;
+        break;
+      case node::PairingPhase::kDone:
+        report.state = LinkPairing::State::kDone;
+        report.peer = status.peer;
+        break;
+      case node::PairingPhase::kFailed:
+        report.state = LinkPairing::State::kFailed;
+        report.reason = link::to_text(status.reason);
+        break;
+    }
+    return report;
   }
 
   void store_reading(const node::PeerDelivery& delivered) {
@@ -226,6 +322,7 @@ class LinkThread::ReceiverHost final : public NodeHost<node::Receiver<>> {
 
   void add_to_report(LinkReport& report) const override {
     const node::ReceiverBase& node = *node_;
+    report.pairing = pairing_report(node.pairing());
     const state::Replica& own = *const_cast<node::ReceiverBase&>(node).replica(node.config().self);
     for (const state::SectionSpec& spec : own.specs()) {
       report.own.push_back(section_report(own, spec.id, nullptr));
@@ -267,7 +364,7 @@ void LinkThread::start() {
 
 void LinkThread::run() {
   (void)pthread_setname_np(pthread_self(), "link");
-  // On Linux a thread has a niceness of its own.
+  // On Linux a thread has a niceness of its own. Where that is not allowed, all threads are equal.
   (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness);
   if (std::holds_alternative<node::TransmitterConfig>(options_.node)) {
     TransmitterHost host{*this};

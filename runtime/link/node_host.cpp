@@ -13,6 +13,17 @@ std::uint64_t random_bits() {
   return bits;
 }
 
+link::PairingEntropy pairing_entropy() {
+  link::PairingEntropy entropy{};
+  AMPHORA_ASSERT(::getrandom(entropy.data(), entropy.size(), 0) == static_cast<ssize_t>(entropy.size()));
+  return entropy;
+}
+
+std::string_view to_text(LinkPairing::State state) {
+  constexpr std::string_view kNames[] = {"idle", "showing", "waiting", "exchanging", "done", "failed"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
 link::SendStatus to_send_status(RadioSendResult result) {
   switch (result) {
     case RadioSendResult::kAcked:
@@ -39,7 +50,7 @@ LinkSection section_report(const state::Replica& replica, state::SectionId secti
 ChangeAnswer change_section(TimePoint now, state::Replica& replica, const ChangeOrder& order) {
   const sections::SectionTable* const table = sections::find_table(order.section);
   if (table == nullptr || !replica.has_section(order.section)) {
-    return {order.token, ChangeAnswer::Unknown{}};
+    return {order.token, ChangeAnswer::Unknown{}, false};
   }
   auto values = sections::decode(*table, replica.current(order.section).payload.bytes());
   // What cannot be read is replaced by the defaults that were shown for it.
@@ -49,13 +60,13 @@ ChangeAnswer change_section(TimePoint now, state::Replica& replica, const Change
   }
   const auto payload = sections::encode(*table, changed);
   if (!payload.ok()) {
-    return {order.token, payload.error()};
+    return {order.token, payload.error(), false};
   }
   const auto outcome = replica.change(now, order.section, payload->bytes());
   if (!outcome.ok()) {
-    return {order.token, outcome.error()};
+    return {order.token, outcome.error(), false};
   }
-  return {order.token, replica.current(order.section).version};
+  return {order.token, replica.current(order.section).version, *outcome == state::ChangeOutcome::kStamped};
 }
 
 void seed_section(TimePoint now, state::Replica& replica, const SeedOrder& order) {

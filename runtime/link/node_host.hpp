@@ -20,6 +20,7 @@ namespace amphora::runtime {
 
 // 64 bits of the system's randomness.
 std::uint64_t random_bits();
+link::PairingEntropy pairing_entropy();
 link::SendStatus to_send_status(RadioSendResult result);
 
 // How one section is, for a report.
@@ -106,11 +107,25 @@ class LinkThread::NodeHost {
   virtual void handle(TimePoint, const CellsOrder&) {}
   virtual void handle(TimePoint, const DeliveredOrder&) {}
   virtual void handle(TimePoint, const QueueStoredOrder&) {}
+  virtual void handle(TimePoint, const ShowCodeOrder& order) { refuse(order.token); }
+  virtual void handle(TimePoint, const EnterCodeOrder& order) { refuse(order.token); }
+  virtual void handle(TimePoint now, const CancelPairingOrder& order) = 0;
+  // Takes the peer out; false when it is not one.
+  virtual bool forget(TimePoint now, NodeId peer) = 0;
   virtual bool is_listened_to(NodeId from) const {
     return options().only_peer.is_nobody() || from == options().only_peer;
   }
 
   void store_section(NodeId owner, const state::StoreRequest& request);
+  void store_key(const link::PairedKey& key);
+  void refuse(std::uint64_t token) {
+    send(PairingAnswer{now(), token, false, {}, {}});
+    report_soon();
+  }
+  void accept(std::uint64_t token) {
+    send(PairingAnswer{now(), token, true, {}, {}});
+    report_soon();
+  }
 
   LinkThread& owner_;
   std::optional<Node> node_;
@@ -123,10 +138,13 @@ class LinkThread::NodeHost {
   void tell_time(TimePoint now);
   void report_if_due(TimePoint now);
   void take_orders();
+  void refuse_early(const LinkOrder& order);
   void handle(TimePoint now, const StatusOrder& order);
   void handle(TimePoint now, const ChangeOrder& order);
   void handle(TimePoint now, const SeedOrder& order);
   void handle(TimePoint now, const SectionStoredOrder& order);
+  void handle(TimePoint now, const ForgetOrder& order);
+  void handle(TimePoint now, const KeyStoredOrder& order);
 
   Pump pump_;
   FdWatch order_watch_;

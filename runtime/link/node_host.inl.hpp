@@ -118,12 +118,28 @@ void LinkThread::NodeHost<Node>::take_orders() {
   const TimePoint at = now();
   while (const auto order = owner_.orders_.pop()) {
     if (node_) {
-      std::visit([this, at](const auto& one) { handle(at, one); }, *order);
-    } else if (const auto* change = std::get_if<ChangeOrder>(&*order)) {
-      send(ChangeAnswer{change->token, ChangeAnswer::Unknown{}});
+      std::visit([this, at](const auto& one) { this->handle(at, one); }, *order);
+    } else {
+      refuse_early(*order);
     }
   }
   pump_.request();
+}
+
+// The radio has not told our address yet: there is no node that could obey.
+template <class Node>
+void LinkThread::NodeHost<Node>::refuse_early(const LinkOrder& order) {
+  if (const auto* change = std::get_if<ChangeOrder>(&order)) {
+    send(ChangeAnswer{change->token, ChangeAnswer::Unknown{}, false});
+  } else if (const auto* show = std::get_if<ShowCodeOrder>(&order)) {
+    refuse(show->token);
+  } else if (const auto* enter = std::get_if<EnterCodeOrder>(&order)) {
+    refuse(enter->token);
+  } else if (const auto* cancel = std::get_if<CancelPairingOrder>(&order)) {
+    refuse(cancel->token);
+  } else if (const auto* forget = std::get_if<ForgetOrder>(&order)) {
+    refuse(forget->token);
+  }
 }
 
 template <class Node>
@@ -136,7 +152,7 @@ template <class Node>
 void LinkThread::NodeHost<Node>::handle(TimePoint now, const ChangeOrder& order) {
   state::Replica* const target = replica(order.owner);
   if (target == nullptr) {
-    send(ChangeAnswer{order.token, ChangeAnswer::Unknown{}});
+    send(ChangeAnswer{order.token, ChangeAnswer::Unknown{}, false});
     return;
   }
   send(change_section(now, *target, order));
@@ -163,6 +179,45 @@ void LinkThread::NodeHost<Node>::handle(TimePoint now, const SectionStoredOrder&
     target->handle_store_failed(now, order.section, order.ticket);
   }
   node_->settle(now);
+}
+
+template <class Node>
+void LinkThread::NodeHost<Node>::handle(TimePoint now, const ForgetOrder& order) {
+  if (!forget(now, order.node)) {
+    refuse(order.token);
+    return;
+  }
+  report_soon();
+  if (owner_.store_ == nullptr) {
+    accept(order.token);
+    return;
+  }
+  for (std::size_t id = 0; id < state::kSectionCountMax; ++id) {
+    owner_.store_->remove_section(section_name(order.node, static_cast<state::SectionId>(id)));
+  }
+  // Answered when the disk has forgotten it too; after an error the store goes on trying.
+  owner_.store_->remove_section(
+      key_name(order.node), [&owner = owner_, at = now, token = order.token](const std::optional<SysError>&) {
+        (void)owner.messages_.push(PairingAnswer{at, token, true, {}, {}});
+      });
+}
+
+template <class Node>
+void LinkThread::NodeHost<Node>::handle(TimePoint now, const KeyStoredOrder& order) {
+  node_->handle_key_stored(now, order.is_durable);
+  report_soon();
+}
+
+// Without a store a pairing would be forgotten at the next start, so there is none.
+template <class Node>
+void LinkThread::NodeHost<Node>::store_key(const link::PairedKey& key) {
+  if (owner_.store_ == nullptr) {
+    (void)owner_.order(KeyStoredOrder{false});
+    return;
+  }
+  owner_.store_->put_section(
+      key_name(key.peer), key_text(key.key, wall_now()),
+      [&owner = owner_](const std::optional<SysError>& error) { (void)owner.order(KeyStoredOrder{!error}); });
 }
 
 template <class Node>

@@ -78,7 +78,7 @@ void RadioExchange::finish_send(RadioSendResult result) {
   pump();
 }
 
-void RadioExchange::finish_channel(std::optional<SysError> error) {
+void RadioExchange::finish_channel(const std::optional<SysError>& error) {
   if (!is_changing_) {
     return;
   }

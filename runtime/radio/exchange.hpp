@@ -35,7 +35,7 @@ class RadioExchange : public RadioPort, public std::enable_shared_from_this<Radi
 
   // Said by the port. Without a frame in flight, or a change that is going on, they do nothing.
   void finish_send(RadioSendResult result);
-  void finish_channel(std::optional<SysError> error);
+  void finish_channel(const std::optional<SysError>& error);
   void deliver(NodeId from, ByteSpan bytes, std::optional<std::int8_t> rssi_dbm);
   // Leaving kUp ends what is going on: not sent, not changed.
   void set_state(RadioState state);

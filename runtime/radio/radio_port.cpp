@@ -87,8 +87,7 @@ std::string_view to_text(RadioSpecError error) {
       "the air process is named by an IPv4 address, for example air://127.0.0.1:47000?mac=02:00:00:00:00:01",
       "the air process has a port from 1 to 65535, for example air://127.0.0.1:47000?mac=02:00:00:00:00:01",
       "a radio in the air process needs an address of its own: add ?mac=02:00:00:00:00:01",
-      "mac= takes six bytes in hexadecimal with colons, neither zero nor a group address, for example "
-      "02:00:00:00:00:01",
+      "mac= takes six hexadecimal bytes, not zero and no group address, for example 02:00:00:00:00:01",
       "the only parameter of a radio in the air process is mac=",
   };
   return kTexts[static_cast<std::size_t>(error)];

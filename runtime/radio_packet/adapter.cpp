@@ -147,7 +147,7 @@ Result<int, SysError> open_packet_socket(const nl80211::Interface& interface) {
             : std::string{});
   }
   const auto fail = [fd](const std::string& operation) {
-    const SysError error = last_sys_error(operation);
+    SysError error = last_sys_error(operation);
     ::close(fd);
     return error;
   };

@@ -583,6 +583,14 @@ bool Store::query_days(int days, std::function<void(std::vector<HistoryDay>)> an
     answer(read_days(state->database_for_reading(), days));
   });
 }
+bool Store::query_waiting_readings(std::function<void(std::vector<StoredReading>, std::uint64_t)> answer) {
+  return state_->ask([state = state_.get(), answer = std::move(answer)] {
+    StoredState now;
+    (void)load_stored_state(state->database_for_reading(), now);
+    const std::int64_t last = now.counters[std::string{kSequenceCounter}];
+    answer(std::move(now.readings), static_cast<std::uint64_t>(std::max<std::int64_t>(last, 0)));
+  });
+}
 void Store::flush(Done done) {
   state_->change(Duration::zero(), [&](Batch& batch) { batch.dones.push_back(std::move(done)); });
 }

@@ -40,7 +40,7 @@ struct EventRecord {
   WallTime time;
   std::int64_t uptime_ms = 0;
   EventLevel level = EventLevel::kInfo;
-  std::string source;  // "bms", "inverter", "mqtt", "storage", "settings", "auth", "box"
+  std::string source;  // "bms", "inverter", "link", "mqtt", "storage", "settings", "auth", "box"
   std::string code;    // stable, snake_case
   std::string text;    // a sentence
   std::string data;    // a JSON object, or empty
@@ -148,6 +148,9 @@ class Store final : public ReadingStore {
   bool query_events(EventQuery query, std::function<void(EventPage)> answer);
   bool query_history(HistoryQuery query, std::function<void(HistoryResult)> answer);
   bool query_days(int days, std::function<void(std::vector<HistoryDay>)> answer);
+
+  // The readings that wait for the broker, oldest first, and the last sequence ever given to one.
+  bool query_waiting_readings(std::function<void(std::vector<StoredReading>, std::uint64_t)> answer);
 
   // Writes now; `done` when everything before this call is on the disk, or with the error.
   void flush(Done done);

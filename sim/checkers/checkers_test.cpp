@@ -348,6 +348,22 @@ TEST_F(DeliveryBench, APowerCutTakesWhatWaited) {
   EXPECT_EQ(checker.lost_with_power(0), 2U);
 }
 
+TEST_F(DeliveryBench, WhatAPersistentSourceFindsAgainIsNotLost) {
+  produce(1, 4);
+  deliver(1);
+  checker.handle_source_stopped(at_ms(2), 0, {.added = 4, .acked = 1, .waiting = 3}, true);
+  // The fourth was not stored yet; another one gets its number.
+  constexpr std::uint32_t kRestored[] = {2, 3};
+  checker.handle_source_restored(0, 1, 4, kRestored);
+  checker.handle_produced(0, 1, 4, 777);
+  deliver(2);
+  deliver(3);
+  checker.handle_delivered(at_ms(3), 0, 1, 4, 777);
+  checker.judge_end(at_ms(4), 0, {.added = 3, .acked = 3});
+  EXPECT_TRUE(log.is_empty()) << rule();
+  EXPECT_EQ(checker.lost_with_power(0), 1U);
+}
+
 TEST_F(DeliveryBench, TwiceIsCaught) {
   produce(1, 2);
   deliver(1);

@@ -10,9 +10,11 @@
 // a run.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "core/base/assert.hpp"
@@ -43,7 +45,7 @@ class DeliveryChecker {
                        std::uint64_t digest) {
     Source& from = sources_[source];
     AMPHORA_ASSERT(from.readings.size() < from.readings.capacity());
-    from.readings.push_back(Reading{epoch, sequence, digest, false});
+    from.readings.push_back(Reading{epoch, sequence, digest});
   }
 
   // Durable at the consumer.
@@ -93,15 +95,32 @@ class DeliveryChecker {
     }
   }
 
-  // The source loses its power; its last counters. What waited is gone, unless it was persistent.
+  // The source loses its power; its last counters. What waited is gone, unless it is restored later. A
+  // persistent source may count a reading as acknowledged once more after its restart.
   void handle_source_stopped(TimePoint now, std::size_t source, const SourceCounters& counters,
                              bool is_persistent) {
     judge(now, source, counters);
     Source& from = sources_[source];
-    from.acked_before += counters.acked;
+    from.acked_before += is_persistent ? 0 : counters.acked;
     from.given_up_before += counters.dropped + counters.expired;
-    if (!is_persistent) {
-      from.lost_with_power += counters.waiting;
+    from.lost_with_power += static_cast<std::int64_t>(counters.waiting);
+  }
+
+  // A persistent source found these in its store and goes on with `next_sequence`: whatever was produced with
+  // that number or a later one was not stored yet, so its numbers are used again.
+  void handle_source_restored(std::size_t source, std::uint32_t epoch, std::uint32_t next_sequence,
+                              std::span<const std::uint32_t> restored) {
+    Source& from = sources_[source];
+    for (std::size_t i = from.readings.size(); i-- > 0;) {
+      Reading& reading = from.readings[i];
+      if (reading.epoch != epoch || static_cast<std::int32_t>(reading.sequence - next_sequence) < 0) {
+        break;
+      }
+      reading.is_void = true;
+    }
+    for (const std::uint32_t sequence : restored) {
+      const std::optional<std::size_t> index = find(from, epoch, sequence);
+      from.lost_with_power -= index && !from.readings[*index].is_delivered ? 1 : 0;
     }
   }
 
@@ -117,15 +136,18 @@ class DeliveryChecker {
   // Neither delivered, nor waiting, nor counted.
   std::uint64_t lost(std::size_t source, const SourceCounters& counters) const {
     const Source& from = sources_[source];
-    const std::uint64_t accounted = from.delivered + counters.waiting + counters.dropped + counters.expired +
-                                    from.given_up_before + from.lost_with_power;
-    const std::uint64_t produced = from.readings.size();
-    return produced > accounted ? produced - accounted : 0;
+    const std::uint64_t counted =
+        from.delivered + counters.waiting + counters.dropped + counters.expired + from.given_up_before;
+    const auto accounted = static_cast<std::int64_t>(counted) + from.lost_with_power;
+    const auto produced = static_cast<std::int64_t>(from.readings.size());
+    return produced > accounted ? static_cast<std::uint64_t>(produced - accounted) : 0;
   }
   std::uint64_t produced(std::size_t source) const { return sources_[source].readings.size(); }
   std::uint64_t delivered(std::size_t source) const { return sources_[source].delivered; }
   std::uint64_t duplicated(std::size_t source) const { return sources_[source].duplicated; }
-  std::uint64_t lost_with_power(std::size_t source) const { return sources_[source].lost_with_power; }
+  std::uint64_t lost_with_power(std::size_t source) const {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(sources_[source].lost_with_power, 0));
+  }
   std::uint64_t given_up(std::size_t source, const SourceCounters& counters) const {
     return sources_[source].given_up_before + counters.dropped + counters.expired;
   }
@@ -142,6 +164,7 @@ class DeliveryChecker {
     std::uint32_t sequence = 0;
     std::uint64_t digest = 0;
     bool is_delivered = false;
+    bool is_void = false;  // lost with the power before it was stored; its number was used again
   };
   struct Source {
     std::vector<Reading> readings;  // as produced
@@ -150,18 +173,21 @@ class DeliveryChecker {
     std::uint64_t duplicated = 0;
     std::uint64_t acked_before = 0;  // by earlier boots
     std::uint64_t given_up_before = 0;
-    std::uint64_t lost_with_power = 0;
+    std::int64_t lost_with_power = 0;
   };
 
+  static bool is_named(const Reading& reading, std::uint32_t epoch, std::uint32_t sequence) {
+    return reading.epoch == epoch && reading.sequence == sequence && !reading.is_void;
+  }
   static std::optional<std::size_t> find(const Source& source, std::uint32_t epoch, std::uint32_t sequence) {
     // Usually it is the next one.
     for (std::size_t i = source.next; i < source.readings.size(); ++i) {
-      if (source.readings[i].epoch == epoch && source.readings[i].sequence == sequence) {
+      if (is_named(source.readings[i], epoch, sequence)) {
         return i;
       }
     }
     for (std::size_t i = source.next; i-- > 0;) {
-      if (source.readings[i].epoch == epoch && source.readings[i].sequence == sequence) {
+      if (is_named(source.readings[i], epoch, sequence)) {
         return i;
       }
     }

@@ -41,6 +41,10 @@ class ViolationLog {
 
 inline constexpr int kInvariantSections = 1;
 inline constexpr int kInvariantDelivery = 2;
+inline constexpr int kInvariantOneMaster = 3;
+inline constexpr int kInvariantNodeIds = 4;
+// Relays, their holders, and the energy behind them.
+inline constexpr int kInvariantRelays = 5;
 inline constexpr int kInvariantFreshLimits = 6;
 inline constexpr int kInvariantBoundedQueues = 7;
 inline constexpr int kInvariantStore = 8;

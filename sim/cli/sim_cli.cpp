@@ -18,6 +18,7 @@ namespace amphora::sim {
 namespace {
 
 constexpr std::uint64_t kSeedsMax = 1'000'000;
+constexpr double kHoursPerDay = 24;
 constexpr double kHoursMax = 24 * 366;
 constexpr double kMicrosecondsPerHour = 3.6e9;
 constexpr double kPartsPerMillion = 1e6;
@@ -25,7 +26,7 @@ constexpr double kPartsPerMillion = 1e6;
 constexpr const char* kUsage =
     "usage: sim list\n"
     "       sim SCENARIO [--seed N] [--seeds K] [--hours H] [--loss P] [--event E] [--last-channel C]\n"
-    "                    [--json] [--trace]\n"
+    "                    [--count N] [--days D] [--mode M] [--json] [--trace]\n"
     "       sim swarm [--seeds N] [--from S] [--world W] [--json] [--trace]\n"
     "       sim replay --seed N [--world W] [--faults MASK] [--until-ms T] [--trace]\n"
     "\n"
@@ -33,11 +34,16 @@ constexpr const char* kUsage =
     "  --seeds K    run seeds N to N+K-1 and merge their figures\n"
     "  --from S     the first seed of a swarm\n"
     "  --hours H    virtual hours, for example 0.5\n"
+    "  --days D     the same in days, for example 365\n"
     "  --loss P     share of serial replies and CAN frames lost, 0 to 1; on the air of each frame,\n"
-    "               that is of each try of the radio and of each of its acknowledgements\n"
+    "               that is of each try of the radio and of each of its acknowledgements;\n"
+    "               among packs of each CAN frame at each receiver\n"
     "  --event E    of link-recovery: reboot, channel or hang\n"
     "  --last-channel C  of link-discovery: what the transmitter remembers, right or unknown\n"
-    "  --world W    gateway or link; as each seed says when left out\n"
+    "  --count N    of the packs scenarios: how many packs, 1 to 32\n"
+    "  --mode M     of a house: its modes, joined by +: self-consumption, eco, time-of-use, backup,\n"
+    "               import-limit, or none\n"
+    "  --world W    gateway, link or packs; as each seed says when left out\n"
     "  --json       one JSON object on stdout\n"
     "  --trace      the last events on stderr\n"
     "  --faults M   which of the plan's random faults stay, as a number (0x5: the first and the third)\n"
@@ -50,10 +56,13 @@ struct Arguments {
   std::optional<std::uint64_t> from;
   std::optional<std::uint64_t> faults;
   std::optional<std::uint64_t> until_ms;
+  std::optional<std::uint64_t> count;
   std::optional<double> hours;
+  std::optional<double> days;
   std::optional<double> loss;
   std::optional<WorldKind> world;
   LinkScenarioOptions link;
+  HouseScenarioOptions house;
   bool json = false;
   bool trace = false;
   bool help = false;
@@ -102,7 +111,21 @@ std::optional<std::uint64_t>* whole_target(Arguments& parsed, std::string_view o
   if (option == "--faults") {
     return &parsed.faults;
   }
+  if (option == "--count") {
+    return &parsed.count;
+  }
   return option == "--until-ms" ? &parsed.until_ms : nullptr;
+}
+
+// Likewise of an option whose value has decimals.
+std::optional<double>* decimal_target(Arguments& parsed, std::string_view option) {
+  if (option == "--hours") {
+    return &parsed.hours;
+  }
+  if (option == "--days") {
+    return &parsed.days;
+  }
+  return option == "--loss" ? &parsed.loss : nullptr;
 }
 
 bool take_flag(Arguments& parsed, std::string_view argument) {
@@ -136,15 +159,24 @@ int take_word(Arguments& parsed, std::string_view option, std::string_view value
     parsed.link.is_last_channel_right = value == "right";
     return 0;
   }
-  if (value != "gateway" && value != "link") {
-    return complain(option, "must be gateway or link");
+  if (option == "--mode") {
+    parsed.house.modes = parse_modes(value);
+    return parsed.house.modes ? 0
+                              : complain(option,
+                                         "must be none, or self-consumption, eco, time-of-use, backup and "
+                                         "import-limit joined by +");
   }
-  parsed.world = value == "gateway" ? WorldKind::kGateway : WorldKind::kLink;
+  if (value != "gateway" && value != "link" && value != "packs") {
+    return complain(option, "must be gateway, link or packs");
+  }
+  parsed.world = value == "gateway" ? WorldKind::kGateway
+                 : value == "link"  ? WorldKind::kLink
+                                    : WorldKind::kPacks;
   return 0;
 }
 
 bool is_word_option(std::string_view option) {
-  return option == "--event" || option == "--last-channel" || option == "--world";
+  return option == "--event" || option == "--last-channel" || option == "--world" || option == "--mode";
 }
 
 // 0, or the exit code after a complaint.
@@ -162,7 +194,8 @@ int parse(std::span<const std::string_view> arguments, Arguments& parsed) {
       continue;
     }
     std::optional<std::uint64_t>* whole = whole_target(parsed, argument);
-    if (whole == nullptr && argument != "--hours" && argument != "--loss" && !is_word_option(argument)) {
+    std::optional<double>* fraction = decimal_target(parsed, argument);
+    if (whole == nullptr && fraction == nullptr && !is_word_option(argument)) {
       return complain(argument, "unknown option; see --help");
     }
     if (i + 1 == arguments.size()) {
@@ -180,9 +213,8 @@ int parse(std::span<const std::string_view> arguments, Arguments& parsed) {
         return complain(argument, "must be a whole number from 0 to 18446744073709551615");
       }
     } else {
-      std::optional<double>& decimal = argument == "--hours" ? parsed.hours : parsed.loss;
-      decimal = parse_decimal(value);
-      if (!decimal) {
+      *fraction = parse_decimal(value);
+      if (!*fraction) {
         return complain(argument, "must be a number");
       }
     }
@@ -197,8 +229,17 @@ int check_ranges(const Arguments& parsed) {
   if (parsed.hours && (*parsed.hours <= 0 || *parsed.hours > kHoursMax)) {
     return complain("--hours", "must be above 0 and at most 8784");
   }
+  if (parsed.days && (*parsed.days <= 0 || *parsed.days > kHoursMax / kHoursPerDay)) {
+    return complain("--days", "must be above 0 and at most 366");
+  }
+  if (parsed.days && parsed.hours) {
+    return complain("--days", "only one of --days and --hours");
+  }
   if (parsed.loss && (*parsed.loss < 0 || *parsed.loss > 1)) {
     return complain("--loss", "must be 0 to 1");
+  }
+  if (parsed.count && (*parsed.count == 0 || *parsed.count > kPacksMax)) {
+    return complain("--count", "must be 1 to 32");
   }
   if (parsed.until_ms && *parsed.until_ms > static_cast<std::uint64_t>(kHoursMax * 3.6e6)) {
     return complain("--until-ms", "must be at most 8784 hours");
@@ -231,6 +272,14 @@ std::string json_of(const Figure& figure) {
   if (const auto* number = std::get_if<std::int64_t>(&figure.value)) {
     return decimal(*number, figure.divisor);
   }
+  if (const auto* parts = std::get_if<Breakdown>(&figure.value)) {
+    std::string json = "{";
+    for (const Part& part : *parts) {
+      json += (json.size() == 1 ? "\"" : ",\"") + std::string{part.name} +
+              "\":" + decimal(part.value, figure.divisor);
+    }
+    return json + "}";
+  }
   const Histogram& histogram = std::get<Histogram>(figure.value);
   return "{\"p50\":" + decimal(histogram.percentile(500), figure.divisor) +
          ",\"p99\":" + decimal(histogram.percentile(990), figure.divisor) +
@@ -253,6 +302,19 @@ std::string options_json(const RunReport& report, const Options& options) {
   if (report.scenario == "link-discovery") {
     json += std::string{",\"last_channel\":\""} + (options.link.is_last_channel_right ? "right" : "unknown") +
             "\"";
+  }
+  if (report.scenario.starts_with("packs") && options.packs.count) {
+    json += ",\"count\":" + std::to_string(*options.packs.count);
+  }
+  if (options.house.modes) {
+    std::string names;
+    for (std::size_t i = 0; i < energy::kModeCount; ++i) {
+      const auto mode = static_cast<energy::Mode>(i);
+      if (options.house.modes->has(mode)) {
+        names += (names.empty() ? "" : "+") + std::string{energy::to_text(mode)};
+      }
+    }
+    json += ",\"mode\":\"" + (names.empty() ? "none" : names) + "\"";
   }
   return json + "}";
 }
@@ -284,6 +346,12 @@ void print_text(const RunReport& report) {
                   figure.name.data(), decimal(histogram->percentile(500), figure.divisor).c_str(),
                   decimal(histogram->percentile(990), figure.divisor).c_str(),
                   decimal(histogram->max(), figure.divisor).c_str(), histogram->count());
+    } else if (const auto* parts = std::get_if<Breakdown>(&figure.value)) {
+      std::printf("  %.*s\n", static_cast<int>(figure.name.size()), figure.name.data());
+      for (const Part& part : *parts) {
+        std::printf("    %-26.*s %s\n", static_cast<int>(part.name.size()), part.name.data(),
+                    decimal(part.value, figure.divisor).c_str());
+      }
     } else {
       std::printf("  %-28.*s %s\n", static_cast<int>(figure.name.size()), figure.name.data(),
                   json_of(figure).c_str());
@@ -295,11 +363,11 @@ void print_text(const RunReport& report) {
 
 int run_list() {
   for (const ScenarioInfo& info : list()) {
-    std::printf("%-16.*s %.*s (%s h)\n", static_cast<int>(info.name.size()), info.name.data(),
+    std::printf("%-22.*s %.*s (%s h)\n", static_cast<int>(info.name.size()), info.name.data(),
                 static_cast<int>(info.summary.size()), info.summary.data(),
                 decimal(info.duration.count(), 3'600'000'000).c_str());
   }
-  std::printf("%-16s %s\n", "swarm", "random boxes with random faults, until an invariant breaks");
+  std::printf("%-22s %s\n", "swarm", "random boxes with random faults, until an invariant breaks");
   return 0;
 }
 
@@ -309,8 +377,14 @@ int run_scenario(const Arguments& parsed) {
   options.seeds = parsed.seeds.value_or(1);
   options.trace = parsed.trace;
   options.link = parsed.link;
+  if (parsed.count) {
+    options.packs.count = static_cast<std::uint8_t>(*parsed.count);
+  }
+  options.house = parsed.house;
   if (parsed.hours) {
     options.duration = Duration{std::llround(*parsed.hours * kMicrosecondsPerHour)};
+  } else if (parsed.days) {
+    options.duration = Duration{std::llround(*parsed.days * kHoursPerDay * kMicrosecondsPerHour)};
   }
   options.loss_ppm = static_cast<std::uint32_t>(std::llround(parsed.loss.value_or(0) * kPartsPerMillion));
   const std::optional<RunReport> report = run(parsed.command, options);

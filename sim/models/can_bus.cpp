@@ -50,6 +50,8 @@ void CanBus::set_present(TimePoint now, Node node, bool is_present) {
     busy_ += now - current_->start;
     current_.reset();
     idle_from_ = now + bits(kErrorFrameBits + kInterframeBits);
+  } else if (current_) {
+    current_->others &= ~(std::uint64_t{1} << node);
   }
   set_state(node, is_present ? can::BusState::kActive : can::BusState::kDown);
   schedule(now);
@@ -65,12 +67,12 @@ bool CanBus::can_accept(Node node) const {
   return is_listening(nodes_[node]) && !nodes_[node].pending.is_full();
 }
 
-bool CanBus::offer(TimePoint now, Node node, const can::Frame& frame) {
+bool CanBus::offer(TimePoint now, Node node, const can::Frame& frame, bool is_single_shot) {
   if (!can_accept(node)) {
     ++nodes_[node].statistics.refused;
     return false;
   }
-  (void)nodes_[node].pending.push(frame);
+  (void)nodes_[node].pending.push(Mailbox{frame, is_single_shot});
   if (!current_ && !parked_) {
     schedule(now);
   }
@@ -84,13 +86,16 @@ void CanBus::abort_pending(TimePoint now, Node node) {
   const bool is_on_wire = current_ && current_->node == node && !current_->is_aborted;
   if (is_on_wire) {
     // The one on the wire stays at the front until it is finished.
-    const can::Frame on_wire = controller.pending.front();
+    const Mailbox on_wire = controller.pending.front();
     controller.pending.clear();
     (void)controller.pending.push(on_wire);
     --controller.statistics.aborted;
     current_->is_aborted = true;
   } else {
     controller.pending.clear();
+    if (current_) {
+      current_->others &= ~(std::uint64_t{1} << node);
+    }
   }
   schedule(now);
 }
@@ -167,32 +172,53 @@ void CanBus::finish(TimePoint now) {
   AMPHORA_ASSERT(!sender.pending.is_empty());
   const bool has_receiver = has_listener_besides(done.node);
   if (!done.is_error && has_receiver) {
-    finish_sent(now, sender);
+    finish_sent(now, done);
   } else {
     finish_failed(now, sender, !done.is_error);
     if (done.is_aborted && !sender.pending.is_empty()) {
       (void)sender.pending.pop();
       ++sender.statistics.aborted;
     }
+    drop_single_shot(done.node);
+    for (Node i = 0; i < node_count_; ++i) {
+      if ((done.others >> i & 1U) != 0) {
+        if (nodes_[i].state == can::BusState::kErrorPassive) {
+          nodes_[i].ready_at = now + bits(kSuspendBits);
+        }
+        nodes_[i].transmit_errors += 8;
+        ++nodes_[i].statistics.bus_errors;
+        drop_single_shot(i);
+        update_state(i);
+      }
+    }
   }
   update_state(done.node);
   if (!done.is_error && !has_receiver && sender.state == can::BusState::kErrorPassive &&
       !sender.pending.is_empty() && sender.error_ppm == 0) {
-    const std::int64_t attempt_bits = frame_bits_max(sender.pending.front()) - kAfterAcknowledgementBits +
-                                      kLoneErrorFrameBits + kInterframeBits + kSuspendBits;
+    const std::int64_t attempt_bits = frame_bits_max(sender.pending.front().frame) -
+                                      kAfterAcknowledgementBits + kLoneErrorFrameBits + kInterframeBits +
+                                      kSuspendBits;
     parked_ = Parked{done.node, now, bits(attempt_bits)};
   }
 }
 
-void CanBus::finish_sent(TimePoint now, Controller& sender) {
-  const Node index = static_cast<Node>(&sender - nodes_.data());
-  std::uint8_t to_mask = 0;
+void CanBus::drop_single_shot(Node index) {
+  Controller& node = nodes_[index];
+  if (!node.pending.is_empty() && node.pending.front().is_single_shot) {
+    (void)node.pending.pop();
+    (void)not_sent_.push(index);
+  }
+}
+
+void CanBus::finish_sent(TimePoint now, const Transmission& done) {
+  const std::uint64_t senders = done.others | (std::uint64_t{1} << done.node);
+  std::uint64_t to_mask = 0;
   for (Node i = 0; i < node_count_; ++i) {
     Controller& receiver = nodes_[i];
-    if (i == index || !is_listening(receiver)) {
+    if ((senders >> i & 1U) != 0 || !is_listening(receiver)) {
       continue;
     }
-    to_mask = static_cast<std::uint8_t>(to_mask | (1U << i));
+    to_mask |= std::uint64_t{1} << i;
     if (receiver.receive_errors > 127) {
       receiver.receive_errors = 120;  // the standard allows 119 to 127
       update_state(i);
@@ -200,7 +226,15 @@ void CanBus::finish_sent(TimePoint now, Controller& sender) {
       --receiver.receive_errors;
     }
   }
-  (void)deliveries_.push(Delivery{index, to_mask, sender.pending.front()});
+  (void)deliveries_.push(Delivery{done.node, to_mask, nodes_[done.node].pending.front().frame});
+  for (Node i = 0; i < node_count_; ++i) {
+    if ((senders >> i & 1U) != 0) {
+      count_sent(now, nodes_[i]);
+    }
+  }
+}
+
+void CanBus::count_sent(TimePoint now, Controller& sender) {
   (void)sender.pending.pop();
   ++sender.statistics.sent;
   if (sender.transmit_errors > 0) {
@@ -209,6 +243,7 @@ void CanBus::finish_sent(TimePoint now, Controller& sender) {
   if (sender.state == can::BusState::kErrorPassive) {
     sender.ready_at = now + bits(kSuspendBits);
   }
+  update_state(static_cast<Node>(&sender - nodes_.data()));
 }
 
 void CanBus::finish_failed(TimePoint now, Controller& sender, bool is_ack_error) {
@@ -247,7 +282,7 @@ std::optional<CanBus::Node> CanBus::arbitrate(TimePoint now) const {
     if (!is_listening(node) || node.pending.is_empty() || node.ready_at > now) {
       continue;
     }
-    const std::uint64_t key = arbitration_key(node.pending.front());
+    const std::uint64_t key = arbitration_key(node.pending.front().frame);
     if (!winner || key < best) {
       winner = i;
       best = key;
@@ -256,13 +291,33 @@ std::optional<CanBus::Node> CanBus::arbitrate(TimePoint now) const {
   return winner;
 }
 
+std::uint64_t CanBus::same_identifier_mask(TimePoint now, Node winner) const {
+  const std::uint64_t key = arbitration_key(nodes_[winner].pending.front().frame);
+  std::uint64_t mask = 0;
+  for (Node i = 0; i < node_count_; ++i) {
+    const Controller& node = nodes_[i];
+    if (i != winner && is_listening(node) && !node.pending.is_empty() && node.ready_at <= now &&
+        arbitration_key(node.pending.front().frame) == key) {
+      mask |= std::uint64_t{1} << i;
+    }
+  }
+  return mask;
+}
+
 void CanBus::start(TimePoint now, Node index) {
   Controller& node = nodes_[index];
-  const std::int64_t frame_bits = frame_bits_max(node.pending.front());
+  const can::Frame& frame = node.pending.front().frame;
+  const std::int64_t frame_bits = frame_bits_max(frame);
   Transmission transmission;
   transmission.node = index;
   transmission.start = now;
   transmission.is_error = node.error_ppm > 0 && rng_.chance(node.error_ppm);
+  transmission.others = same_identifier_mask(now, index);
+  for (Node i = 0; i < node_count_; ++i) {
+    if ((transmission.others >> i & 1U) != 0 && !(nodes_[i].pending.front().frame == frame)) {
+      transmission.is_error = true;
+    }
+  }
   std::int64_t length = frame_bits + kInterframeBits;
   if (transmission.is_error) {
     const std::int64_t broken_at = rng_.between(1, frame_bits - 1);

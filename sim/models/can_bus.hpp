@@ -13,7 +13,10 @@
 //     and the receivers' by 1; the frame is repeated; above 255 the transmitter is bus-off;
 //   - an error-passive transmitter waits eight more bits (suspend transmission);
 //   - success lowers the counters by one; below 128 the node is error-active again;
-//   - bus-off ends only after restart() and then 128 times 11 recessive bits.
+//   - bus-off ends only after restart() and then 128 times 11 recessive bits;
+//   - a single-shot frame is tried once: after an error or without an acknowledgement it is dropped and told;
+//   - two nodes that send the same identifier at once do not notice it while their bits agree: equal frames
+//     pass as one, different ones destroy each other, and again with each repetition.
 // What is not: bit timing, sample points, overload frames, an error seen only by some receivers.
 //
 // A lone error-passive transmitter would be 3,000 events a second in which nothing changes. The bus parks
@@ -47,13 +50,13 @@ constexpr std::int64_t frame_bits_max(const can::Frame& frame) {
 class CanBus {
  public:
   using Node = std::uint8_t;
-  static constexpr std::size_t kNodeCountMax = 8;
+  static constexpr std::size_t kNodeCountMax = 40;
   // Transmit buffers of one controller, sent in the order offered.
   static constexpr std::size_t kMailboxCount = 4;
 
   struct Delivery {
-    Node from = 0;
-    std::uint8_t to_mask = 0;  // bit n: node n received it
+    Node from = 0;              // one of them, if several sent the same frame at once
+    std::uint64_t to_mask = 0;  // bit n: node n received it
     can::Frame frame;
   };
   struct StateChange {
@@ -79,7 +82,7 @@ class CanBus {
 
   bool can_accept(Node node) const;
   // False, and counted, when can_accept() is false.
-  bool offer(TimePoint now, Node node, const can::Frame& frame);
+  bool offer(TimePoint now, Node node, const can::Frame& frame, bool is_single_shot = false);
   // Empties the mailboxes; a frame already on the wire is completed but not repeated.
   void abort_pending(TimePoint now, Node node);
   // Leaves bus-off after 128 * 11 recessive bits. No effect in any other state.
@@ -89,6 +92,8 @@ class CanBus {
   TimePoint poll_timeout() const { return next_; }
   std::optional<Delivery> poll_delivery() { return deliveries_.pop(); }
   std::optional<StateChange> poll_state_change() { return changes_.pop(); }
+  // A node whose single-shot frame was dropped.
+  std::optional<Node> poll_not_sent() { return not_sent_.pop(); }
 
   bool is_present(Node node) const { return nodes_[node].is_present; }
   can::BusState state(Node node) const { return nodes_[node].state; }
@@ -99,13 +104,17 @@ class CanBus {
   // Bit times in use since the start, frames, error frames and interframe space included.
   Duration busy_time(TimePoint now) const;
   std::uint64_t dropped_delivery_count() const {
-    return deliveries_.dropped_count() + changes_.dropped_count();
+    return deliveries_.dropped_count() + changes_.dropped_count() + not_sent_.dropped_count();
   }
 
  private:
   enum class Outcome : std::uint8_t { kSent, kNoAcknowledgement, kError };
+  struct Mailbox {
+    can::Frame frame;
+    bool is_single_shot = false;
+  };
   struct Controller {
-    Ring<can::Frame, kMailboxCount> pending;
+    Ring<Mailbox, kMailboxCount> pending;
     bool is_present = true;
     can::BusState state = can::BusState::kActive;
     std::uint32_t transmit_errors = 0;
@@ -117,6 +126,7 @@ class CanBus {
   };
   struct Transmission {
     Node node = 0;
+    std::uint64_t others = 0;  // bit n: node n sends the same identifier at the same time
     bool is_aborted = false;
     bool is_error = false;
     TimePoint start{};
@@ -136,9 +146,12 @@ class CanBus {
   void update_state(Node index);
   void set_state(Node index, can::BusState state);
   void finish(TimePoint now);
-  void finish_sent(TimePoint now, Controller& sender);
+  void finish_sent(TimePoint now, const Transmission& done);
+  void count_sent(TimePoint now, Controller& sender);
   void finish_failed(TimePoint now, Controller& sender, bool is_ack_error);
+  void drop_single_shot(Node index);
   std::optional<Node> arbitrate(TimePoint now) const;
+  std::uint64_t same_identifier_mask(TimePoint now, Node winner) const;
   void start(TimePoint now, Node index);
   void unpark(TimePoint now);
   void schedule(TimePoint now);
@@ -154,7 +167,8 @@ class CanBus {
   TimePoint next_ = kNever;
   Duration busy_{};
   Ring<Delivery, 16> deliveries_;
-  Ring<StateChange, 32> changes_;
+  Ring<StateChange, 2 * kNodeCountMax> changes_;
+  Ring<Node, kNodeCountMax> not_sent_;
 };
 
 }  // namespace amphora::sim

@@ -200,5 +200,42 @@ TEST(CanBus, ABabblingLowIdentifierStarvesTheOthers) {
   EXPECT_EQ(bench.bus.pending_count(0), 1U);
 }
 
+TEST(CanBus, EqualFramesAtOnceArePassedAsOne) {
+  Bench bench{4};
+  ASSERT_TRUE(bench.bus.offer(bench.now, 0, frame_of(0x100)));
+  ASSERT_TRUE(bench.bus.offer(bench.now, 1, frame_of(0x100)));
+  bench.run_for(kSecond);
+  ASSERT_EQ(bench.deliveries.size(), 1U);
+  EXPECT_EQ(bench.deliveries[0].to_mask, 0b1100U) << "neither sender hears the other";
+  EXPECT_EQ(bench.bus.statistics(0).sent, 1U);
+  EXPECT_EQ(bench.bus.statistics(1).sent, 1U);
+}
+
+TEST(CanBus, DifferentFramesWithOneIdentifierEndInBusOff) {
+  Bench bench{4};
+  ASSERT_TRUE(bench.bus.offer(bench.now, 0, frame_of(0x100, 8)));
+  ASSERT_TRUE(bench.bus.offer(bench.now, 1, frame_of(0x100, 7)));
+  bench.run_for(kSecond);
+  EXPECT_TRUE(bench.deliveries.empty());
+  EXPECT_EQ(bench.bus.state(0), BusState::kBusOff);
+  EXPECT_EQ(bench.bus.state(1), BusState::kBusOff);
+}
+
+TEST(CanBus, ASingleShotFrameIsTriedOnce) {
+  Bench bench{2};
+  bench.bus.set_present(bench.now, 1, false);
+  ASSERT_TRUE(bench.bus.offer(bench.now, 0, frame_of(0x100), true));
+  bench.run_for(kSecond);
+  EXPECT_EQ(bench.bus.poll_not_sent(), CanBus::Node{0});
+  EXPECT_FALSE(bench.bus.poll_not_sent().has_value());
+  EXPECT_EQ(bench.bus.pending_count(0), 0U);
+  EXPECT_EQ(bench.bus.statistics(0).ack_errors, 1U);
+  bench.bus.set_present(bench.now, 1, true);
+  ASSERT_TRUE(bench.bus.offer(bench.now, 0, frame_of(0x100), true));
+  bench.run_for(kSecond);
+  EXPECT_EQ(bench.deliveries.size(), 1U);
+  EXPECT_FALSE(bench.bus.poll_not_sent().has_value());
+}
+
 }  // namespace
 }  // namespace amphora::sim

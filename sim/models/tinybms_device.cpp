@@ -344,7 +344,7 @@ void TinyBmsDevice::send(TimePoint now, ByteSpan frame) {
   const std::size_t corrupted =
       fault_ == TinyBmsFault::kCorrupt ? rng_.below(static_cast<std::uint32_t>(size)) : size;
   for (std::size_t i = 0; i < size; ++i) {
-    (void)output_.push(static_cast<std::uint8_t>(frame[i] ^ (i == corrupted ? 0x10U : 0U)));
+    (void)output_.push(static_cast<std::uint8_t>(frame[i] ^ (i == corrupted ? kTinyBmsCorruptedBit : 0U)));
   }
   is_holding_ = fault_ == TinyBmsFault::kJoined && !is_holding_;
   held_size_ = is_holding_ ? size : 0;

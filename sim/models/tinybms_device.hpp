@@ -32,6 +32,9 @@
 
 namespace amphora::sim {
 
+// What kCorrupt flips in one byte.
+inline constexpr std::uint8_t kTinyBmsCorruptedBit = 0x10;
+
 enum class TinyBmsFault : std::uint8_t {
   kNone,
   kSilent,     // no answer at all

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The box in the gateway's world: the node, and what its host does for it.
+#include <algorithm>
 #include <array>
 #include <new>
 #include <variant>
@@ -11,6 +12,12 @@ namespace amphora::sim {
 namespace {
 
 constexpr int kPumpRoundsMax = 64;
+
+// MODBUS read of registers 0 to 56.
+bool is_live_request(ByteSpan bytes) {
+  constexpr std::array<std::uint8_t, 6> kBegin{0xAA, 0x03, 0x00, 0x00, 0x00, 0x39};
+  return bytes.size() >= kBegin.size() && std::equal(kBegin.begin(), kBegin.end(), bytes.begin());
+}
 
 }  // namespace
 
@@ -34,6 +41,7 @@ void GatewayWorld::boot() {
   last_good_reply_ = TimePoint::min();
   battery_frames_at_ = {};
   heard_size_ = 0;
+  is_live_reply_due_ = false;
   battery_sampled_at_ = TimePoint::min();
   last_allowing_.reset();
   limits_checker_.handle_node_started(now_);
@@ -128,6 +136,7 @@ void GatewayWorld::transmit(TimePoint at) {
       break;
     }
     ++serial_taken_;
+    is_live_reply_due_ = is_live_request(ByteSpan{buffer}.first(size));
     (void)to_bms_.write(now_, ByteSpan{buffer}.first(size));
     agenda_.set(kToBms, to_bms_.poll_timeout());
   }

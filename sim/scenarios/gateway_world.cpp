@@ -323,6 +323,9 @@ void GatewayWorld::pump_device() {
     const ByteSpan bytes = ByteSpan{buffer}.first(size);
     (void)to_node_.write(now_, bytes);
     note_device_write(bytes);
+    if (has(FaultKind::kBmsCorrupt)) {
+      note_meant_write(bytes);
+    }
   }
   while (device_.poll_event()) {
   }
@@ -336,14 +339,31 @@ void GatewayWorld::note_device_write(ByteSpan bytes) {
     const std::uint16_t status = load<std::uint16_t>(reply.data() + kStatusOffset, Endian::kBig);
     ReplyTruth truth;
     truth.hash = hash_of(reply);
-    // The first of two joined replies was held back since the request before.
+    // Also of one that was held back since the request before: replies carry no number, so nobody on the line
+    // can tell it from an answer to this request, and where the second of the pair is lost it is taken for
+    // one.
+    truth.sampled_at = served_.at;
+    // But what it says is what was shown then.
     const bool is_held = find_live_reply(bytes.subspan(*at + kLiveReplySize)).has_value();
-    const Served& served = is_held ? served_before_ : served_;
-    truth.sampled_at = served.at;
-    truth.is_nonsense = served.is_lying;
+    truth.is_nonsense = is_held ? served_before_.is_lying : served_.is_lying;
     truth.forbids = truth.is_nonsense || status == static_cast<std::uint16_t>(tinybms::OnlineStatus::kFault);
     (void)reply_truths_.push_overwrite(truth);
     bytes = bytes.subspan(*at + kLiveReplySize);
+  }
+}
+
+// A BMS that gets one bit wrong means what it would have sent: noise on the line may flip that very bit back,
+// and what then arrives is true.
+void GatewayWorld::note_meant_write(ByteSpan bytes) {
+  std::array<std::uint8_t, kLiveReplySize> meant{};
+  if (bytes.size() != meant.size()) {
+    return;
+  }
+  std::copy(bytes.begin(), bytes.end(), meant.begin());
+  for (std::uint8_t& byte : meant) {
+    byte = static_cast<std::uint8_t>(byte ^ kTinyBmsCorruptedBit);
+    note_device_write(meant);
+    byte = static_cast<std::uint8_t>(byte ^ kTinyBmsCorruptedBit);
   }
 }
 
@@ -367,7 +387,12 @@ void GatewayWorld::note_heard_bytes(ByteSpan bytes) {
   }
 }
 
+// Of two replies after one request the node takes the first; a reply that nobody asked for proves nothing.
 void GatewayWorld::note_live_reply(ByteSpan reply) {
+  if (!is_live_reply_due_) {
+    return;
+  }
+  is_live_reply_due_ = false;
   const std::uint64_t hash = hash_of(reply);
   for (std::size_t i = reply_truths_.size(); i-- > 0;) {
     const ReplyTruth& truth = reply_truths_[i];

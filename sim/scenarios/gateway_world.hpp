@@ -144,6 +144,7 @@ class GatewayWorld {
   void deliver_to_node();
   void pump_device();
   void note_device_write(ByteSpan bytes);
+  void note_meant_write(ByteSpan bytes);
   void note_heard_bytes(ByteSpan bytes);
   void note_live_reply(ByteSpan reply);
   void pump_gx();
@@ -214,6 +215,7 @@ class GatewayWorld {
   bool is_shown_lying_ = false;                       // the values that the BMS shows cannot be true
   std::array<std::uint8_t, kHeardBytesMax> heard_{};  // by the node since the last live reply
   std::size_t heard_size_ = 0;
+  bool is_live_reply_due_ = false;  // the node has asked, and nothing was heard that could be the answer
   std::array<std::optional<TimePoint>, kBatteryFrameCount> battery_frames_at_{};
   TimePoint battery_sampled_at_ = TimePoint::min();  // the oldest of them
   std::uint64_t frames_taken_ = 0;                   // from the node, since its boot

@@ -125,6 +125,9 @@ void LinkWorld::apply_box_faults(std::uint8_t index) {
               : plan_.store.write_max;
   box.store.set_latency(plan_.store.write_min, longest);
   box.database.set_latency(plan_.store.write_min, longest);
+  if (box.queue_store) {
+    box.queue_store->set_latency(plan_.store.write_min, longest);
+  }
   box.fails_writes = box_fault(LinkFaultKind::kStoreFails, index).has_value();
   if (box_fault(LinkFaultKind::kStoreTorn, index)) {
     box.store.set_damages_neighbour(1'000'000);
@@ -147,6 +150,9 @@ void LinkWorld::apply_box_faults(std::uint8_t index) {
   if (is_emptied && index != kTwinBox && !box.has_lost_memory) {
     box.has_lost_memory = true;
     box.store.erase();
+    if (box.queue_store) {
+      box.queue_store->erase();
+    }
     box.store_checker.handle_erased();
     box.stored_channel = 0;
     for (std::size_t owner = 0; owner < plan_.transmitter_count; ++owner) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <variant>
 
-#include "core/base/crc.hpp"
+#include "sim/scenarios/link_sections.hpp"
 #include "sim/scenarios/link_world.hpp"
 
 namespace amphora::sim {
@@ -11,12 +11,6 @@ namespace amphora::sim {
 namespace {
 
 constexpr int kPumpRoundsMax = 64;
-constexpr std::size_t kOwnSections = kTransmittersMax;  // "owner" of the receiver's own sections
-
-constexpr state::SectionSpec kPeerSections[] = {
-    {1, "network", true}, {2, "mqtt", true}, {3, "battery", true}, {4, "power_profile", true}};
-constexpr state::SectionSpec kOwnSectionSpecs[] = {{0, "system", true}};
-
 // Each pairing has its own. The twin has the first transmitter's address, not its key.
 crypto::Key key_of_the_pairing(std::uint8_t transmitter) {
   crypto::Key key{};
@@ -24,36 +18,6 @@ crypto::Key key_of_the_pairing(std::uint8_t transmitter) {
     key[i] = static_cast<std::uint8_t>(3 * i + transmitter);
   }
   return key;
-}
-
-// ---- records in the store: version, stamp, origin, then the payload
-
-constexpr std::size_t kRecordHeader = 4 + 8 + 2 + 8;
-using RecordBytes = std::array<std::uint8_t, kRecordHeader + state::kPayloadSizeMax>;
-
-ByteSpan encode_record(const state::Record& record, RecordBytes& out) {
-  ByteWriter writer{out};
-  writer.u32(record.version);
-  writer.write<std::uint64_t>(record.stamp.physical_ms);
-  writer.u16(record.stamp.logical);
-  writer.write<std::uint64_t>(record.origin.value);
-  writer.bytes(record.payload.bytes());
-  return writer.written();
-}
-
-state::Record decode_record(ByteSpan bytes) {
-  ByteReader reader{bytes};
-  state::Record record;
-  record.version = reader.u32();
-  record.stamp.physical_ms = reader.read<std::uint64_t>();
-  record.stamp.logical = reader.u16();
-  record.origin = NodeId{reader.read<std::uint64_t>()};
-  record.payload = state::Payload{reader.take(reader.remaining())};
-  return record;
-}
-
-StoreKey section_key(std::size_t owner, state::SectionId section) {
-  return owner * 256 + section + 1;
 }
 
 link::SendStatus to_link(SendStatus status) {
@@ -107,14 +71,10 @@ void LinkWorld::boot_transmitter(std::uint8_t index, TimePoint at) {
   config.sections = kPeerSections;
   config.memory = box.has_lost_memory ? state::Memory::kVolatile : state::Memory::kDurable;
   config.home_channel = box.stored_channel;
-  do {
-    box.epoch = static_cast<std::uint32_t>(rng_.next());
-  } while (box.epoch == 0 || source_of(box.epoch));
-  if (epochs_.size() < epochs_.capacity()) {
-    epochs_.push_back(EpochOwner{box.epoch, index});
-  }
+  draw_epoch(index);
   config.queue.epoch = box.epoch;
   config.queue.first_sequence = box.boot_count == 1 ? plan_.first_sequence : 1;
+  config.queue.persist = plan_.is_queue_persistent;
   config.entropy = rng_.next();
   const std::size_t owner = index == kTwinBox ? 0 : index;
   for (const state::SectionSpec& spec : kPeerSections) {
@@ -123,6 +83,7 @@ void LinkWorld::boot_transmitter(std::uint8_t index, TimePoint at) {
   }
   box.transmitter.emplace(config);
   restore_sections(index, at, owner, box.transmitter->replica());
+  restore_queue(index, at);
   box.answered_at.reset();
   box.next_reading = now_ + plan_.reading_period;
   box.next_cells = plan_.cells_period > Duration{} ? now_ + plan_.cells_period : kNever;
@@ -170,40 +131,11 @@ void LinkWorld::boot_receiver(TimePoint at) {
   box.receiver->handle_radio(at, true);
 }
 
-void LinkWorld::restore_sections(std::uint8_t index, TimePoint at, std::size_t owner,
-                                 state::Replica& sections) {
-  Box& box = boxes_[index];
-  for (const state::SectionSpec& spec : kPeerSections) {
-    const StoreKey key = section_key(owner, spec.id);
-    const auto read = box.store.read(key);
-    RecordBytes copy{};
-    std::copy(read.bytes.begin(), read.bytes.end(), copy.begin());
-    if (plan_.sabotage == LinkSabotage::kMixesRecords && read.bytes.size() > kRecordHeader) {
-      copy[read.bytes.size() - 1] ^= 0xFFU;
-    }
-    const ByteSpan bytes = ByteSpan{copy}.first(read.bytes.size());
-    box.store_checker.handle_read(now_, key, {read.state, bytes}, box.may_be_damaged);
-    const bool is_forgotten = plan_.sabotage == LinkSabotage::kForgetsSettings && spec.id == 1;
-    if (read.state == FlashStore::ReadState::kGood && !is_forgotten) {
-      (void)sections.restore(spec.id, decode_record(bytes));
-    } else if (read.state == FlashStore::ReadState::kDamaged) {
-      sections.report_corrupt(at, spec.id);
-      if (index != kTwinBox) {
-        section_checker_.handle_lost(holder(index, owner), spec.id);
-      }
-    }
-    if (index != kTwinBox) {
-      section_checker_.handle_booted(now_, holder(index, owner), spec.id, mark_of(sections.current(spec.id)));
-    }
-  }
-  sections.poll_event();
-}
-
 void LinkWorld::crash(std::uint8_t index) {
   Box& box = boxes_[index];
   recorder_.add(now_, Channel::kNode, index, 0);
   if (box.transmitter) {
-    delivery_checker_.handle_source_stopped(now_, index, counters_of(box), false);
+    delivery_checker_.handle_source_stopped(now_, index, counters_of(box), plan_.is_queue_persistent);
   }
   box.transmitter.reset();
   box.receiver.reset();
@@ -211,6 +143,9 @@ void LinkWorld::crash(std::uint8_t index) {
   air_.set_power(now_, index, false);
   box.store.power_cut(now_);
   box.database.power_cut(now_);
+  if (box.queue_store) {
+    box.queue_store->power_cut(now_);
+  }
   if (index == kReceiverBox) {
     settle_transactions();
   }
@@ -256,9 +191,7 @@ void LinkWorld::pump(std::uint8_t index) {
       box.transmitter ? box.transmitter->handle_timeout(at) : box.receiver->handle_timeout(at);
     }
     write_sections(index, at);
-    if (box.receiver) {
-      deliver(at);
-    }
+    box.receiver ? deliver(at) : write_queue(index, at);
     transmit(index, at);
     drain_events(index, at);
     due = node_timeout(box);
@@ -282,7 +215,7 @@ void LinkWorld::arm(std::uint8_t index) {
   const TimePoint next = earliest(earliest(wake, box.date_due), air_.receive_timeout(index));
   agenda_.set(kFirstNode + index, next);
   agenda_.set(kAir, air_.poll_timeout());
-  agenda_.set(kFirstStore + index, earliest(box.store.poll_timeout(), box.database.poll_timeout()));
+  arm_stores(index);
 }
 
 void LinkWorld::set_date(std::uint8_t index) {
@@ -383,180 +316,6 @@ void LinkWorld::note_transmitter_event(std::uint8_t index, const node::Transmitt
   const TimePoint from = std::max(box.booted_at, boxes_[kReceiverBox].booted_at);
   figures_.session_us.add((now_ - from).count());
   figures_.discovery_us.add((box.answered_at.value_or(now_) - from).count());
-}
-
-// ---- stores
-
-void LinkWorld::write_sections(std::uint8_t index, TimePoint at) {
-  Box& box = boxes_[index];
-  while (box.store.pending_count() < FlashStore::kPendingMax) {
-    std::size_t owner = index == kTwinBox ? 0 : index;
-    std::optional<state::StoreRequest> request;
-    if (box.transmitter) {
-      request = box.transmitter->replica().poll_store(at);
-    } else if (const auto owned = box.receiver->poll_store(at)) {
-      request = owned->request;
-      owner = kOwnSections;
-      for (std::size_t i = 0; i < kTransmittersMax; ++i) {
-        owner = boxes_[i].address == owned->owner ? i : owner;
-      }
-    }
-    if (!request) {
-      return;
-    }
-    const bool is_taken = write_section(index, at, owner, *request);
-    if (!is_taken || plan_.sabotage == LinkSabotage::kConfirmsTooEarly) {
-      confirm_section(index, at, owner, request->section, request->ticket, is_taken);
-    }
-  }
-}
-
-bool LinkWorld::write_section(std::uint8_t index, TimePoint, std::size_t owner,
-                              const state::StoreRequest& request) {
-  Box& box = boxes_[index];
-  if (box.fails_writes) {
-    return false;
-  }
-  RecordBytes bytes{};
-  const ByteSpan encoded = encode_record(request.record, bytes);
-  const StoreKey key = section_key(owner, request.section);
-  if (!box.store.write(now_, key, encoded, request.ticket)) {
-    return false;
-  }
-  box.store_checker.handle_write(key, encoded);
-  return true;
-}
-
-void LinkWorld::confirm_section(std::uint8_t index, TimePoint at, std::size_t owner, state::SectionId section,
-                                std::uint32_t ticket, bool is_durable) {
-  Box& box = boxes_[index];
-  if (plan_.sabotage == LinkSabotage::kNeverConfirms && index == kReceiverBox) {
-    return;
-  }
-  state::Replica* sections =
-      owner == kOwnSections ? box.receiver->replica(box.address) : replica(index, owner);
-  if (sections == nullptr) {
-    return;
-  }
-  is_durable ? sections->handle_stored(at, section, ticket)
-             : sections->handle_store_failed(at, section, ticket);
-  box.transmitter ? box.transmitter->settle(at) : box.receiver->settle(at);
-  if (owner != kOwnSections && index != kTwinBox && is_durable) {
-    const state::DurableMark& durable = sections->durable_mark(section);
-    SectionMark mark;
-    mark.version = durable.version;
-    mark.stamp_ms = durable.stamp.physical_ms;
-    mark.stamp_logical = durable.stamp.logical;
-    section_checker_.handle_durable(now_, holder(index, owner), section, mark);
-  }
-}
-
-void LinkWorld::step_stores(std::uint8_t index) {
-  Box& box = boxes_[index];
-  box.store.handle_timeout(now_);
-  box.database.handle_timeout(now_);
-  agenda_.set(kFirstStore + index, earliest(box.store.poll_timeout(), box.database.poll_timeout()));
-  const TimePoint at = local(box);
-  while (const auto done = box.store.poll_durable()) {
-    box.store_checker.handle_durable(now_, done->key);
-    const auto section = static_cast<state::SectionId>(done->key % 256 - 1);
-    if (plan_.sabotage != LinkSabotage::kConfirmsTooEarly) {
-      confirm_section(index, at, done->key / 256, section, done->ticket, true);
-    }
-  }
-  while (const auto done = box.database.poll_durable()) {
-    const auto transmitter = static_cast<std::uint8_t>(done->key);
-    Consumer& consumer = consumers_[transmitter];
-    for (std::size_t i = 0; i < consumer.in_transaction.size(); ++i) {
-      box.receiver->handle_delivered(at, boxes_[transmitter].address, consumer.in_transaction[i].sequence);
-    }
-    commit(transmitter);
-  }
-  pump(index);
-}
-
-// ---- the consumer
-
-void LinkWorld::deliver(TimePoint at) {
-  Box& box = boxes_[kReceiverBox];
-  while (const auto delivery = box.receiver->poll_delivery(at)) {
-    if (plan_.recovers_from && now_ >= *plan_.recovers_from && !has_recovered_) {
-      has_recovered_ = true;
-      figures_.recovery_us.add((now_ - *plan_.recovers_from).count());
-    }
-    std::uint8_t transmitter = 0;
-    for (std::uint8_t i = 0; i < kTransmittersMax; ++i) {
-      transmitter = boxes_[i].address == delivery->peer ? i : transmitter;
-    }
-    if (box.fails_writes || consumers_[transmitter].waiting.is_full()) {
-      box.receiver->handle_delivery_failed(at, delivery->peer);
-      consumers_[transmitter].waiting.clear();
-      continue;
-    }
-    DeliveredReading reading;
-    reading.epoch = delivery->delivery.epoch;
-    reading.sequence = delivery->delivery.entry.sequence;
-    Digest digest;
-    digest.add(delivery->delivery.entry.payload.view());
-    reading.digest = digest.value();
-    ++reading_count_;
-    reading.is_thrown_away = plan_.sabotage == LinkSabotage::kLosesReadings && reading_count_ % 10 == 0;
-    (void)consumers_[transmitter].waiting.push(reading);
-  }
-  for (std::uint8_t i = 0; i < kTransmittersMax; ++i) {
-    begin_transaction(i, at);
-  }
-}
-
-ByteSpan LinkWorld::encode_position(const DeliveredReading& reading, std::array<std::uint8_t, 8>& out) {
-  store<std::uint32_t>(out.data(), reading.epoch, Endian::kLittle);
-  store<std::uint32_t>(out.data() + 4, reading.sequence, Endian::kLittle);
-  return out;
-}
-
-// All that waits goes into one transaction, together with the position of the last.
-void LinkWorld::begin_transaction(std::uint8_t transmitter, TimePoint) {
-  Box& box = boxes_[kReceiverBox];
-  Consumer& consumer = consumers_[transmitter];
-  if (!consumer.in_transaction.is_empty() || consumer.waiting.is_empty()) {
-    return;
-  }
-  std::array<std::uint8_t, 8> bytes{};
-  const ByteSpan position = encode_position(consumer.waiting[consumer.waiting.size() - 1], bytes);
-  if (box.database.write(now_, transmitter, position)) {
-    consumer.in_transaction = consumer.waiting;
-    consumer.waiting.clear();
-  }
-}
-
-void LinkWorld::commit(std::uint8_t transmitter) {
-  while (const auto reading = consumers_[transmitter].in_transaction.pop()) {
-    recorder_.add(now_, Channel::kDelivery, transmitter, reading->sequence);
-    const auto source = source_of(reading->epoch);
-    if (!reading->is_thrown_away) {
-      delivery_checker_.handle_delivered(now_, source.value_or(transmitter), reading->epoch,
-                                         reading->sequence, reading->digest);
-    }
-  }
-}
-
-// After a power cut the database knows which transactions it has.
-void LinkWorld::settle_transactions() {
-  Box& box = boxes_[kReceiverBox];
-  for (std::uint8_t i = 0; i < kTransmittersMax; ++i) {
-    Consumer& consumer = consumers_[i];
-    if (!consumer.in_transaction.is_empty()) {
-      std::array<std::uint8_t, 8> bytes{};
-      const std::size_t last = consumer.in_transaction.size() - 1;
-      const ByteSpan position = encode_position(consumer.in_transaction[last], bytes);
-      const auto read = box.database.read(i);
-      if (std::equal(read.bytes.begin(), read.bytes.end(), position.begin(), position.end())) {
-        commit(i);
-      }
-    }
-    consumer.in_transaction.clear();
-    consumer.waiting.clear();
-  }
 }
 
 }  // namespace amphora::sim

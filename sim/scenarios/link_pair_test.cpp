@@ -4,10 +4,12 @@
 // faults are the link world's business.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/base/rng.hpp"
@@ -204,6 +206,12 @@ class Air {
     while (const auto reading = receiver->poll_cells()) {
       cells.push_back(reading->cells);
     }
+    if (transmitter->poll_key()) {
+      transmitter->handle_key_stored(now, true);
+    }
+    if (receiver->poll_key()) {
+      receiver->handle_key_stored(now, true);
+    }
     while (transmitter->poll_event()) {
     }
     while (receiver->poll_event()) {
@@ -384,7 +392,7 @@ TEST(LinkPair, NothingReadableIsOnASealedAir) {
   air.run(1s);
   ASSERT_EQ(air.delivered.size(), 1U);
   for (const Bytes& frame : air.heard) {
-    EXPECT_TRUE(std::ranges::search(frame, secret).empty());
+    EXPECT_EQ(std::search(frame.begin(), frame.end(), secret.begin(), secret.end()), frame.end());
   }
 }
 
@@ -414,6 +422,81 @@ TEST(LinkPair, ReplayedAndAlteredFramesChangeNothingAndAreCounted) {
   EXPECT_EQ(air.receiver->peer(kBatterySide)->replica().digest(), digest_before);
   EXPECT_EQ(air.delivered.size(), delivered_before);
   EXPECT_TRUE(air.is_synchronised());
+}
+
+// Two boxes fresh from the shelf: sealed, and without a key.
+struct Unpaired : Air {
+  Unpaired() {
+    transmitter_config.peer = {};
+    transmitter = std::make_unique<Transmitter>(transmitter_config);
+    EXPECT_TRUE(transmitter->set_wall_time(now, WallTime{1'700'000'000'000}));
+    transmitter->handle_radio(now, true);
+    receiver = std::make_unique<Receiver<2>>(receiver_config);
+    receiver->handle_radio(now, true);
+    entropy.fill(7);
+  }
+  std::string shown() const {
+    const auto code = transmitter->pairing().code();
+    return code ? std::string{code->begin(), code->end()} : std::string{};
+  }
+  link::PairingEntropy entropy{};
+};
+
+TEST(LinkPair, AreStrangersUntilACodeIsEntered) {
+  Unpaired air;
+  air.run(5s);
+  EXPECT_EQ(air.transmitter->phase(), TransmitterPhase::kUnpaired);
+  EXPECT_EQ(air.frame_count, 0U);
+  air.transmitter->show_code(air.now, air.entropy);
+  air.run(5s);
+  EXPECT_EQ(air.transmitter->phase(), TransmitterPhase::kPairing);
+  const std::string code = air.shown();
+  ASSERT_EQ(code.size(), link::kCodeSize);
+  air.entropy.fill(8);
+  ASSERT_TRUE(air.receiver->enter_code(air.now, code, air.entropy));
+  ASSERT_TRUE(air.run_until(10s, [&] { return air.is_synchronised(); }));
+  EXPECT_EQ(air.receiver->pairing().phase, PairingPhase::kDone);
+  EXPECT_EQ(air.receiver->pairing().peer, kBatterySide);
+  EXPECT_FALSE(air.transmitter->pairing().code().has_value()) << "a code is good for one pairing";
+  ASSERT_TRUE(air.transmitter->add_reading(air.now, bytes_of("hello"), 1).ok());
+  ASSERT_TRUE(air.run_until(1s, [&] { return air.delivered.size() == 1; }));
+}
+
+TEST(LinkPair, AWrongCodePairsNobody) {
+  Unpaired air;
+  air.transmitter->show_code(air.now, air.entropy);
+  std::string wrong = air.shown();
+  wrong[0] = wrong[0] == '9' ? '0' : static_cast<char>(wrong[0] + 1);
+  ASSERT_TRUE(air.receiver->enter_code(air.now, wrong, air.entropy));
+  ASSERT_TRUE(air.run_until(10s, [&] { return air.receiver->pairing().phase == PairingPhase::kFailed; }));
+  EXPECT_EQ(air.receiver->pairing().reason, link::PairingEvent::Reason::kWrongCode);
+  EXPECT_EQ(air.receiver->peer(kBatterySide), nullptr);
+  EXPECT_EQ(air.transmitter->pairing().tries_left(), link::kTriesMax - 1);
+  EXPECT_FALSE(air.receiver->enter_code(air.now, "12345", air.entropy));
+  EXPECT_FALSE(air.receiver->enter_code(air.now, "12345x", air.entropy));
+  // The right one still works.
+  ASSERT_TRUE(air.receiver->enter_code(air.now, air.shown(), air.entropy));
+  EXPECT_TRUE(air.run_until(10s, [&] { return air.is_synchronised(); }));
+}
+
+TEST(LinkPair, ACodeThatIsNotShownAnywhereFails) {
+  Unpaired air;
+  ASSERT_TRUE(air.receiver->enter_code(air.now, "123456", air.entropy));
+  ASSERT_TRUE(air.run_until(130s, [&] { return air.receiver->pairing().phase == PairingPhase::kFailed; }));
+  EXPECT_EQ(air.receiver->pairing().reason, link::PairingEvent::Reason::kNoAnswer);
+}
+
+TEST(LinkPair, ShowingACodeThatNobodyEntersOnlyPausesTheLink) {
+  Air air;
+  ASSERT_TRUE(air.run_until(1s, [&] { return air.is_synchronised(); }));
+  air.transmitter->show_code(air.now, {});
+  air.run(10s);
+  EXPECT_EQ(air.transmitter->phase(), TransmitterPhase::kPairing);
+  air.transmitter->hide_code(air.now);
+  ASSERT_TRUE(air.run_until(3s, [&] { return air.is_synchronised(); }));
+  air.transmitter->show_code(air.now, {});
+  air.run(link::kCodeLifetime + 1s);
+  ASSERT_TRUE(air.run_until(3s, [&] { return air.is_synchronised(); })) << "the code has expired";
 }
 
 TEST(LinkPair, AnIdleLinkIsQuiet) {

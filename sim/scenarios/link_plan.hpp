@@ -114,6 +114,7 @@ struct LinkPlan {
   bool is_sealed = true;
   bool is_paired = true;  // false, in plain mode: transmitters take the first receiver that answers
   std::uint32_t first_sequence = 1;  // of readings, at the first boot
+  bool is_queue_persistent = false;  // transmitters keep their readings through a power cut
   std::vector<LinkEdit> edits;       // in the order of their times
   std::vector<LinkFault> faults;
   // No fault and no edit touches the last part of a run; at its end all boxes must agree. 0: not demanded.

@@ -197,6 +197,39 @@ void plan_dual_battery(LinkPlan& plan, Rng& rng, const LinkScenarioOptions&) {
   plan.quiet = seconds{30};
 }
 
+// Power goes within 40 ms after a change, on either side: while it is being written, sent, or written there.
+// Readings are so frequent that some are on their way to the database.
+void plan_power_cuts(LinkPlan& plan, Rng& rng, const LinkScenarioOptions&) {
+  plan.reading_period = milliseconds{100};
+  const Duration until = plan.duration - seconds{60};
+  std::uint32_t number = 1;
+  for (Duration begin = seconds{10}; begin + seconds{6} <= until; begin += seconds{6}) {
+    const Duration at = begin + between(rng, Duration{}, seconds{1});
+    const std::uint8_t box = rng.chance(500'000) ? kReceiverBox : 0;
+    const auto section = static_cast<std::uint8_t>(rng.below(kSectionsEdited));
+    add_edit(plan, at, box, section, number++);
+    const std::uint8_t victim = rng.chance(500'000) ? kReceiverBox : 0;
+    const Duration after = between(rng, Duration{}, milliseconds{40});
+    const Duration length = between(rng, milliseconds{200}, seconds{2});
+    add_fault(plan, LinkFaultKind::kCrash, at + after, length, box_parameter(victim));
+  }
+  plan.quiet = seconds{60};
+}
+
+void plan_persistent_queue(LinkPlan& plan, Rng& rng, const LinkScenarioOptions&) {
+  plan.is_queue_persistent = true;
+  plan.reading_period = milliseconds{200};
+  const Duration until = plan.duration - seconds{60};
+  for (Duration begin = seconds{10}; begin + seconds{10} <= until; begin += seconds{10}) {
+    const Duration from = begin + between(rng, Duration{}, seconds{5});
+    const Duration length = between(rng, milliseconds{100}, seconds{2});
+    add_fault(plan, LinkFaultKind::kCrash, from, length, box_parameter(0));
+    const Duration cut = begin + between(rng, Duration{}, seconds{5});
+    add_fault(plan, LinkFaultKind::kAirCut, cut, between(rng, seconds{1}, seconds{5}));
+  }
+  plan.quiet = seconds{60};
+}
+
 struct Entry {
   LinkScenario scenario;
   void (*plan)(LinkPlan&, Rng&, const LinkScenarioOptions&);
@@ -223,6 +256,10 @@ constexpr std::array kEntries{
           plan_edit_apart},
     Entry{{"link-edit-fresh", "both sides edit while one has just booted with empty memory", minutes{2}},
           plan_edit_fresh},
+    Entry{{"link-power-cuts", "power goes while settings and readings are being written", minutes{4}},
+          plan_power_cuts},
+    Entry{{"link-persistent-queue", "readings survive power cuts of their transmitter", minutes{4}},
+          plan_persistent_queue},
     Entry{{"link-two-transmitters", "two transmitters, one receiver", minutes{3}}, plan_two_transmitters},
     Entry{{"link-dual-battery", "192 cells, five times a second", minutes{1}}, plan_dual_battery},
 };
@@ -276,7 +313,14 @@ void add_random_fault(LinkPlan& plan, Rng& rng) {
   const auto kind = static_cast<LinkFaultKind>(rng.below(static_cast<std::uint32_t>(LinkFaultKind::kCount)));
   const Strength strength = kStrengths[static_cast<std::size_t>(kind)];
   const Duration until_max = plan.duration - plan.quiet;
-  const Duration from = between(rng, Duration{}, until_max - milliseconds{20});
+  // Half of the power cuts meet a change of a setting while it is written or sent.
+  const bool is_crash = kind == LinkFaultKind::kCrash || kind == LinkFaultKind::kCrashEmpty;
+  const bool is_aimed = is_crash && !plan.edits.empty() && rng.chance(500'000);
+  const Duration anywhere = between(rng, Duration{}, until_max - milliseconds{20});
+  const std::uint32_t aim = rng.below(static_cast<std::uint32_t>(plan.edits.size()));
+  const Duration after = between(rng, Duration{}, milliseconds{40});
+  const Duration aimed = is_aimed ? plan.edits[aim].at.time_since_epoch() + after : anywhere;
+  const Duration from = std::min(aimed, until_max - milliseconds{20});
   const Duration length = between(rng, milliseconds{10}, milliseconds{strength.longest_ms});
   auto parameter = static_cast<std::uint32_t>(rng.between(strength.min, strength.max));
   const std::uint32_t box = rng.below(plan.transmitter_count + 1U);
@@ -285,6 +329,14 @@ void add_random_fault(LinkPlan& plan, Rng& rng) {
     parameter = box_parameter(number, parameter);
   }
   add_fault(plan, kind, from, std::min(length, until_max - from), parameter);
+  // A torn record needs a power cut while it is written.
+  if (kind == LinkFaultKind::kStoreTorn && !plan.edits.empty()) {
+    const Duration cut_at = plan.edits[aim].at.time_since_epoch() + after;
+    plan.faults.back().from = TimePoint{std::min(from, cut_at)};
+    plan.faults.back().until = TimePoint{std::min(std::max(from + length, cut_at + seconds{1}), until_max)};
+    add_fault(plan, LinkFaultKind::kCrash, std::min(cut_at, until_max - milliseconds{20}), milliseconds{500},
+              box_parameter(static_cast<std::uint8_t>(parameter & 0xFFU)));
+  }
 }
 
 void add_random_edits(LinkPlan& plan, Rng& rng) {
@@ -340,7 +392,7 @@ LinkPlan make_random_link_plan(std::uint64_t seed) {
   Rng rng{seed ^ 0x5377'4C69'6E6B'0000U};
   LinkPlan plan;
   plan.seed = seed;
-  plan.quiet = seconds{150};
+  plan.quiet = seconds{60};
   plan.duration = plan.quiet + between(rng, seconds{30}, minutes{5});
   plan.transmitter_count = static_cast<std::uint8_t>(rng.chance(600'000) ? 1 : rng.between(2, 3));
   constexpr std::array<std::uint16_t, 4> kCells{4, 16, 96, 192};
@@ -352,6 +404,7 @@ LinkPlan make_random_link_plan(std::uint64_t seed) {
   plan.receiver_channel = static_cast<std::uint8_t>(rng.between(1, 13));
   plan.last_channel = static_cast<std::uint8_t>(rng.between(0, 13));
   plan.is_sealed = rng.chance(500'000);
+  plan.is_queue_persistent = rng.chance(300'000);
   plan.first_sequence =
       rng.chance(300'000) ? 0xFFFF'FFF0U : static_cast<std::uint32_t>(rng.between(0, 100'000));
   for (LinkBoxPlan& box : plan.boxes) {
@@ -372,11 +425,11 @@ LinkPlan make_random_link_plan(std::uint64_t seed) {
   plan.air.leak_ppm = rng.chance(300'000) ? static_cast<std::uint32_t>(rng.between(10'000, 500'000)) : 0;
   plan.air.drops_repeats = rng.chance(300'000);
   plan.loss_ppm = rng.chance(300'000) ? static_cast<std::uint32_t>(rng.between(1'000, 200'000)) : 0;
-  const std::int64_t fault_count = rng.between(1, 10);
+  add_random_edits(plan, rng);
+  const std::int64_t fault_count = rng.between(1, 12);
   for (std::int64_t i = 0; i < fault_count; ++i) {
     add_random_fault(plan, rng);
   }
-  add_random_edits(plan, rng);
   // Whoever can forge frames, be it noise or a box with a copied address, is held off by the seal only.
   const bool needs_seal = std::any_of(plan.faults.begin(), plan.faults.end(), [](const LinkFault& fault) {
     return fault.kind == LinkFaultKind::kAirUndetected || fault.kind == LinkFaultKind::kAttacker ||

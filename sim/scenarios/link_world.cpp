@@ -12,6 +12,11 @@ namespace {
 constexpr std::size_t kEpochsMax = 256;
 constexpr Duration kMemoryCheckInterval{1'000'000};
 constexpr std::uint16_t kReadingFormat = 1;
+// A mark and a place for each reading; see link_stores.cpp.
+constexpr std::size_t kQueueKeys = 257;
+constexpr std::size_t kQueueValueSize = 128;
+// What may still be on its way to the database at the end of a quiet time.
+constexpr Duration kFlowMax{5'000'000};
 constexpr std::size_t kReadingSizeMin = 16;
 constexpr std::size_t kReadingSizeSpread = 64;
 // Locally administered, so that nobody's real box is meant.
@@ -74,6 +79,12 @@ LinkWorld::LinkWorld(const LinkPlan& plan)
     const std::uint8_t identity = box == kTwinBox ? 0 : box;
     boxes_[box].address = NodeId{kFirstAddress + identity};
     boxes_[box].stored_channel = plan.last_channel;
+    if (plan.is_queue_persistent && box != kReceiverBox) {
+      FlashStoreConfig config = plan.store;
+      config.key_count_max = kQueueKeys;
+      config.value_size_max = kQueueValueSize;
+      boxes_[box].queue_store.emplace(config, rng_.fork());
+    }
     air_.set_address(box, boxes_[box].address);
   }
   for (std::uint8_t transmitter = 0; transmitter < plan.transmitter_count; ++transmitter) {
@@ -338,6 +349,15 @@ void LinkWorld::finish() {
   figures_.virtual_time = now_.time_since_epoch();
   if (plan_.quiet > Duration{}) {
     section_checker_.judge_equal(now_);
+    const auto under_way = static_cast<std::uint64_t>(kFlowMax / plan_.reading_period) + 1;
+    for (std::uint8_t index = 0; index < plan_.transmitter_count; ++index) {
+      const std::uint64_t waiting = counters_of(boxes_[index]).waiting;
+      if (waiting > under_way) {
+        violations_.add(kInvariantDelivery, now_,
+                        "readings wait although nothing is wrong any more; a: how many, b: box",
+                        static_cast<std::int64_t>(waiting), index);
+      }
+    }
   }
   for (std::size_t i = 0; i < plan_.transmitter_count; ++i) {
     figures_.not_found += boxes_[i].has_had_session ? 0U : 1U;

@@ -138,6 +138,7 @@ class LinkWorld {
     TimePoint date_due = kNever;
     FlashStore store;
     FlashStore database;
+    std::optional<FlashStore> queue_store;  // of a transmitter whose readings survive
     StoreChecker store_checker;
     bool may_be_damaged = false;
     bool has_lost_memory = false;  // its store was erased
@@ -183,10 +184,13 @@ class LinkWorld {
   std::optional<std::uint32_t> box_fault(LinkFaultKind kind, std::uint8_t box) const;
   std::uint8_t box_of(std::uint32_t parameter) const;
 
-  // link_host.cpp: a box and its host.
+  // link_host.cpp: a box and its host; what it makes durable in link_stores.cpp.
   void boot(std::uint8_t box);
   void boot_transmitter(std::uint8_t box, TimePoint at);
   void boot_receiver(TimePoint at);
+  void draw_epoch(std::uint8_t box);
+  void restore_queue(std::uint8_t box, TimePoint at);
+  void write_queue(std::uint8_t box, TimePoint at);
   void restore_sections(std::uint8_t box, TimePoint at, std::size_t owner, state::Replica& replica);
   static ByteSpan encode_position(const DeliveredReading& reading, std::array<std::uint8_t, 8>& out);
   void crash(std::uint8_t box);
@@ -205,6 +209,7 @@ class LinkWorld {
   void confirm_section(std::uint8_t box, TimePoint at, std::size_t owner, state::SectionId section,
                        std::uint32_t ticket, bool is_durable);
   void step_stores(std::uint8_t box);
+  void arm_stores(std::uint8_t box);
   void deliver(TimePoint at);
   void begin_transaction(std::uint8_t transmitter, TimePoint at);
   void commit(std::uint8_t transmitter);

@@ -8,7 +8,9 @@
 
 #include "core/base/crc.hpp"
 #include "sim/scenarios/gateway_world.hpp"
+#include "sim/scenarios/house_world.hpp"
 #include "sim/scenarios/link_world.hpp"
+#include "sim/scenarios/packs_world.hpp"
 #include "sim/scenarios/plan_builder.hpp"
 
 namespace amphora::sim {
@@ -135,6 +137,12 @@ std::vector<ScenarioInfo> make_infos() {
   for (const LinkScenario& scenario : link_scenarios()) {
     infos.push_back(ScenarioInfo{WorldKind::kLink, scenario.name, scenario.summary, scenario.duration});
   }
+  for (const PacksScenario& scenario : packs_scenarios()) {
+    infos.push_back(ScenarioInfo{WorldKind::kPacks, scenario.name, scenario.summary, scenario.duration});
+  }
+  for (const HouseScenario& scenario : house_scenarios()) {
+    infos.push_back(ScenarioInfo{WorldKind::kHouse, scenario.name, scenario.summary, scenario.duration});
+  }
   return infos;
 }
 
@@ -172,7 +180,7 @@ double seconds_of(TimePoint at) {
   return static_cast<double>(to_microseconds(at)) / 1e6;
 }
 
-// Both return the virtual seconds.
+// All return the virtual seconds.
 double run_gateways(const Scenario& scenario, const Options& options, RunReport& report, Digest& digest) {
   Histogram gap_us;
   Histogram zero_ms;
@@ -222,7 +230,102 @@ double run_links(std::string_view name, const Options& options, RunReport& repor
   number("dropped_counted", figures.dropped_counted);
   number("lost_with_power", figures.lost_with_power);
   number("live_cells", figures.live_cells);
-  number("air_permille", figures.air_permille());
+  number("air_permille", static_cast<std::uint64_t>(figures.air_permille()));
+  return virtual_seconds;
+}
+
+double run_packs(std::string_view name, const Options& options, RunReport& report, Digest& digest) {
+  PacksFigures figures;
+  double virtual_seconds = 0;
+  for (std::uint64_t i = 0; i < options.seeds; ++i) {
+    const PacksPlan plan =
+        *make_packs_plan(name, options.seed + i, options.duration, options.loss_ppm, options.packs);
+    report.duration = plan.duration;
+    const auto world = std::make_unique<PacksWorld>(plan);
+    world->run();
+    virtual_seconds += seconds_of(world->now());
+    figures.merge(world->figures());
+    take(report, digest, plan.seed, options, *world);
+  }
+  report.figures.push_back(Figure{"claim_ms", figures.claim_us, 1000});
+  report.figures.push_back(Figure{"election_ms", figures.election_us, 1000});
+  report.figures.push_back(Figure{"failover_ms", figures.failover_us, 1000});
+  report.figures.push_back(Figure{"merge_ms", figures.merge_us, 1000});
+  report.figures.push_back(Figure{"bus_load_percent", figures.load_permille, 10});
+  const auto number = [&report](std::string_view figure, std::uint64_t value) {
+    report.figures.push_back(Figure{figure, static_cast<std::int64_t>(value), 1});
+  };
+  number("shared_id_max_ms", static_cast<std::uint64_t>(figures.shared_id_max_ms));
+  number("not_claimed", figures.not_claimed);
+  number("not_failed_over", figures.not_failed_over);
+  number("not_merged", figures.not_merged);
+  number("ids_changed", figures.ids_changed);
+  number("duplicate_alarms", figures.duplicate_alarms);
+  number("unseen", figures.unseen);
+  number("frames", figures.frames);
+  number("bus_offs", figures.bus_offs);
+  return virtual_seconds;
+}
+
+void add_house_figures(RunReport& report, const HouseFigures& figures) {
+  constexpr std::int64_t kMicrojoulesPerWattHour = 3'600'000'000;
+  constexpr std::int64_t kPerKilo = 1'000;
+  const auto days_s = std::max<std::int64_t>(figures.virtual_time.count() / 1'000'000, 1);
+  const auto per_day = [days_s](std::uint64_t count) {
+    return static_cast<std::int64_t>(count) * 86'400 * kPerKilo / days_s;
+  };
+  const auto wh = [](std::int64_t microjoules) { return microjoules / kMicrojoulesPerWattHour; };
+  const EnergyTotals& energy = figures.energy;
+  report.figures.push_back(Figure{"energy_kwh",
+                                  Breakdown{{"sun", wh(energy.sun_uj)},
+                                            {"import", wh(energy.import_uj)},
+                                            {"discharged", wh(energy.discharged_uj)},
+                                            {"loads", wh(energy.load_uj)},
+                                            {"export", wh(energy.export_uj)},
+                                            {"charged", wh(energy.charged_uj)},
+                                            {"curtailed", wh(energy.curtailed_uj)},
+                                            {"inverter_loss", wh(energy.inverter_loss_uj)},
+                                            {"battery_loss", wh(energy.battery_loss_uj)},
+                                            {"unserved", wh(energy.unserved_uj)},
+                                            {"switched_off", wh(figures.switched_off_uj)},
+                                            {"car_missed", figures.car_missed_mj / 3'600'000}},
+                                  kPerKilo});
+  Breakdown operations;
+  for (std::size_t i = 0; i < energy::kRelayCount; ++i) {
+    if (house_controller_config().relays[i].is_fitted) {
+      operations.push_back(Part{energy::to_text(energy::relay_at(i)), per_day(figures.switches[i])});
+    }
+  }
+  report.figures.push_back(Figure{"relay_operations_per_day", operations, kPerKilo});
+  report.figures.push_back(Figure{"energy_error_percent", figures.error_ppm_max, 10'000});
+  report.figures.push_back(Figure{"state_writes_per_year", per_day(figures.state_writes) * 365, kPerKilo});
+  report.figures.push_back(Figure{"time_to_limit", figures.time_to_limit_min, 60});
+  Breakdown warnings;
+  for (std::size_t i = 0; i < figures.warnings.size(); ++i) {
+    warnings.push_back(Part{energy::to_text(static_cast<energy::Warning>(i)),
+                            static_cast<std::int64_t>(figures.warnings[i])});
+  }
+  report.figures.push_back(Figure{"warnings", warnings, 1});
+  report.figures.push_back(
+      Figure{"cost", figures.import_cost / 100'000'000 - figures.export_income / 100'000'000, 100});
+  report.figures.push_back(Figure{"output_trips", static_cast<std::int64_t>(figures.trips), 1});
+  report.figures.push_back(Figure{"evaluations", static_cast<std::int64_t>(figures.evaluations), 1});
+}
+
+double run_houses(std::string_view name, const Options& options, RunReport& report, Digest& digest) {
+  HouseFigures figures;
+  double virtual_seconds = 0;
+  for (std::uint64_t i = 0; i < options.seeds; ++i) {
+    HousePlan plan = *make_house_plan(name, options.seed + i, options.duration, options.house);
+    plan.sabotage = options.house_sabotage;
+    report.duration = plan.duration;
+    const auto world = std::make_unique<HouseWorld>(plan);
+    world->run();
+    virtual_seconds += seconds_of(world->now());
+    figures.merge(world->figures());
+    take(report, digest, plan.seed, options, *world);
+  }
+  add_house_figures(report, figures);
   return virtual_seconds;
 }
 
@@ -261,9 +364,21 @@ std::optional<RunReport> run(std::string_view name, const Options& options) {
   report.seeds = options.seeds;
   Digest digest;
   const double started = processor_seconds();
-  const Scenario* gateway = find(name);
-  const double virtual_seconds = gateway != nullptr ? run_gateways(*gateway, options, report, digest)
-                                                    : run_links(found->name, options, report, digest);
+  double virtual_seconds = 0;
+  switch (found->world) {
+    case WorldKind::kGateway:
+      virtual_seconds = run_gateways(*find(name), options, report, digest);
+      break;
+    case WorldKind::kLink:
+      virtual_seconds = run_links(found->name, options, report, digest);
+      break;
+    case WorldKind::kPacks:
+      virtual_seconds = run_packs(found->name, options, report, digest);
+      break;
+    case WorldKind::kHouse:
+      virtual_seconds = run_houses(found->name, options, report, digest);
+      break;
+  }
   const double spent = processor_seconds() - started;
   report.speed = spent > 0 ? virtual_seconds / spent : 0;
   report.digest = digest.value();

@@ -20,7 +20,9 @@
 #include "core/base/time.hpp"
 #include "sim/checkers/violation.hpp"
 #include "sim/scenarios/gateway_plan.hpp"
+#include "sim/scenarios/house_scenarios.hpp"
 #include "sim/scenarios/link_scenarios.hpp"
+#include "sim/scenarios/packs_scenarios.hpp"
 #include "sim/world/histogram.hpp"
 
 namespace amphora::sim {
@@ -28,10 +30,13 @@ namespace amphora::sim {
 // Which world a scenario runs in.
 enum class WorldKind : std::uint8_t {
   kGateway,  // gateway_world.hpp: a bms-gateway between its wires
-  kLink      // link_world.hpp: transmitters and a receiver on the air
+  kLink,     // link_world.hpp: transmitters and a receiver on the air
+  kPacks,    // packs_world.hpp: packs on a CAN bus
+  kHouse     // house_world.hpp: sun, battery, grid and the controller of the relays between them
 };
 constexpr std::string_view to_text(WorldKind kind) {
-  return kind == WorldKind::kGateway ? "gateway" : "link";
+  constexpr std::string_view kNames[] = {"gateway", "link", "packs", "house"};
+  return kNames[static_cast<std::size_t>(kind)];
 }
 
 struct ScenarioInfo {
@@ -43,21 +48,31 @@ struct ScenarioInfo {
 
 struct Options {
   std::uint64_t seed = 1;
-  std::uint64_t seeds = 1;           // runs seed, seed + 1, …
-  std::optional<Duration> duration;  // empty: the scenario's own
+  std::uint64_t seeds = 1;             // runs seed, seed + 1, …
+  std::optional<Duration> duration{};  // empty: the scenario's own
   // Of serial writes and received CAN frames; on the air of each frame, that is of each try of the MAC and of
-  // each of its acknowledgements (a broadcast has one try).
+  // each of its acknowledgements (a broadcast has one try). Among packs of each CAN frame at each receiver.
   std::uint32_t loss_ppm = 0;
-  LinkScenarioOptions link;
+  LinkScenarioOptions link{};
+  PacksScenarioOptions packs{};
+  HouseScenarioOptions house{};
   bool trace = false;  // keep the last entries also of a run without violation
   Sabotage sabotage = Sabotage::kNone;
   LinkSabotage link_sabotage = LinkSabotage::kNone;
+  HouseSabotage house_sabotage = HouseSabotage::kNone;
 };
+
+// Several numbers under one name, each with its own.
+struct Part {
+  std::string_view name;
+  std::int64_t value = 0;
+};
+using Breakdown = std::vector<Part>;
 
 struct Figure {
   std::string_view name;
-  // A distribution in units of 1/divisor, or one number.
-  std::variant<Histogram, std::int64_t> value;
+  // A distribution, one number, or several; in units of 1/divisor.
+  std::variant<Histogram, std::int64_t, Breakdown> value;
   std::int64_t divisor = 1;
 };
 

@@ -7,6 +7,7 @@
 #include "core/base/crc.hpp"
 #include "sim/scenarios/gateway_world.hpp"
 #include "sim/scenarios/link_world.hpp"
+#include "sim/scenarios/packs_world.hpp"
 #include "sim/scenarios/plan_builder.hpp"
 
 namespace amphora::sim {
@@ -46,8 +47,17 @@ ReplayReport run_world(const Plan& plan) {
 }
 
 std::size_t fault_count_of(WorldKind world, std::uint64_t seed) {
-  return world == WorldKind::kGateway ? make_random_plan(seed).faults.size()
-                                      : make_random_link_plan(seed).faults.size();
+  switch (world) {
+    case WorldKind::kGateway:
+      return make_random_plan(seed).faults.size();
+    case WorldKind::kLink:
+      return make_random_link_plan(seed).faults.size();
+    case WorldKind::kPacks:
+      return make_random_packs_plan(seed).faults.size();
+    case WorldKind::kHouse:
+      break;  // no random houses: their faults are the scenarios' own
+  }
+  return 0;
 }
 
 double processor_seconds() {
@@ -93,11 +103,20 @@ SwarmFailure shrink(WorldKind world, std::uint64_t seed, const Violation& violat
 
 WorldKind world_of(std::uint64_t seed) {
   Rng rng{seed ^ 0x576F'726C'6400'0000U};
-  return rng.chance(500'000) ? WorldKind::kGateway : WorldKind::kLink;
+  const bool is_gateway = rng.chance(500'000);
+  const bool is_packs = rng.chance(300'000);
+  return is_packs ? WorldKind::kPacks : is_gateway ? WorldKind::kGateway : WorldKind::kLink;
 }
 
 ReplayReport replay(const Excerpt& excerpt, const SwarmSabotage& sabotage) {
-  if (excerpt.world.value_or(world_of(excerpt.seed)) == WorldKind::kGateway) {
+  const WorldKind world = excerpt.world.value_or(world_of(excerpt.seed));
+  if (world == WorldKind::kPacks) {
+    PacksPlan plan = make_random_packs_plan(excerpt.seed);
+    cut(plan, excerpt);
+    plan.sabotage = sabotage.packs;
+    return run_world<PacksWorld>(plan);
+  }
+  if (world == WorldKind::kGateway) {
     GatewayPlan plan = make_random_plan(excerpt.seed);
     cut(plan, excerpt);
     plan.sabotage = sabotage.gateway;

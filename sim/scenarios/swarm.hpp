@@ -23,13 +23,14 @@ namespace amphora::sim {
 struct SwarmSabotage {
   Sabotage gateway = Sabotage::kNone;
   LinkSabotage link = LinkSabotage::kNone;
+  PacksSabotage packs = PacksSabotage::kNone;
 };
 
 struct SwarmOptions {
   std::uint64_t from = 1;
   std::uint64_t seeds = 100;
-  std::optional<WorldKind> world;  // empty: as each seed says
-  SwarmSabotage sabotage;
+  std::optional<WorldKind> world{};  // empty: as each seed says
+  SwarmSabotage sabotage{};
   // Called after each seed, for progress; may be empty.
   void (*progress)(std::uint64_t done, std::uint64_t seeds) = nullptr;
 };
@@ -38,8 +39,8 @@ struct SwarmOptions {
 struct Excerpt {
   std::uint64_t seed = 0;
   std::uint64_t fault_mask = ~std::uint64_t{0};  // bit i: the plan's i-th fault stays
-  std::optional<Duration> until;                 // empty: the plan's own end
-  std::optional<WorldKind> world;                // empty: as the seed says
+  std::optional<Duration> until{};               // empty: the plan's own end
+  std::optional<WorldKind> world{};              // empty: as the seed says
 };
 
 // Which world a seed draws.

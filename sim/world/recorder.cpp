@@ -10,9 +10,9 @@ namespace amphora::sim {
 namespace {
 
 const char* to_text(Channel channel) {
-  constexpr const char* kNames[] = {"can",        "can_state",   "serial_to_bms", "serial_to_node",
-                                    "node_event", "fault_begin", "fault_end",     "node",
-                                    "violation",  "air",         "section",       "delivery"};
+  constexpr const char* kNames[] = {
+      "can",  "can_state", "serial_to_bms", "serial_to_node", "node_event", "fault_begin", "fault_end",
+      "node", "violation", "air",           "section",        "delivery",   "relay",       "energy"};
   static_assert(std::size(kNames) == static_cast<std::size_t>(Channel::kCount));
   return kNames[static_cast<std::size_t>(channel)];
 }

@@ -32,6 +32,8 @@ enum class Channel : std::uint8_t {
   kAirFrame,      // number: stations that got it, try and channel in a byte each; bytes: payload; who: sender
   kSection,       // what a box shows; number: section, bytes: owner and version; who: box
   kDelivery,      // a reading became durable at the consumer; number: sequence; who: source
+  kRelay,         // a contact moved; number: position; who: relay
+  kEnergy,        // hourly; number: stored, imported, consumed so far; who: which of them
   kCount
 };
 

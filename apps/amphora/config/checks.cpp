@@ -146,7 +146,7 @@ void check_mqtt(const Config& config, Findings& findings) {
     add(findings.errors, "mqtt", "password_file", "is given without a username", "set username as well",
         {"mqtt.username"});
   }
-  if (!mqtt.username.empty() && mqtt.password_file.empty()) {
+  if (!mqtt.username.empty() && mqtt.password_file.empty() && mqtt.password.empty()) {
     add(findings.errors, "mqtt", "username", "is given without a password_file", "set password_file as well",
         {"mqtt.password_file"});
   }

@@ -36,6 +36,7 @@ struct BoxSection {
   Role role = Role::kBmsGateway;
   std::string name = "Battery";
   std::string site = "home";
+  friend bool operator==(const BoxSection&, const BoxSection&) = default;
 };
 
 struct BmsSection {
@@ -72,6 +73,10 @@ struct MqttSection {
   std::string discovery_prefix = "homeassistant";
   Duration reading_interval = std::chrono::seconds{10};
   Duration state_interval = std::chrono::milliseconds{1000};
+  // No keys of the file: what the shared settings of a radio link say. The password is never shown.
+  std::string password;
+  std::string client_id;
+  friend bool operator==(const MqttSection&, const MqttSection&) = default;
 };
 
 struct RadioSection {

@@ -57,7 +57,7 @@ void add_decode(CLI::App& parent, Action& chosen) {
                                   "  amphora decode victron capture.log\n"
                                   "  echo 'rx AA 1B 06 16 01 14 01 16 01 0E 4E' | amphora decode tinybms\n"
                                   "  amphora decode link radio.pcap\n"
-                                  "  tcpdump -i wlan1 -w - | amphora decode link");
+                                  "  tcpdump -U -i wlan1 -w - | amphora decode link");
   auto options = std::make_shared<DecodeOptions>();
   command->add_option("protocol", options->protocol, "Protocol of the frames")
       ->required()

@@ -14,9 +14,9 @@ namespace amphora::decode {
 
 namespace {
 
-constexpr std::size_t kLineSizeMax = 64 * 1024;
-constexpr std::size_t kReadSize = 256 * 1024;
-constexpr std::size_t kWriteSize = 64 * 1024;
+constexpr std::size_t kLineSizeMax = std::size_t{64} * 1024;
+constexpr std::size_t kReadSize = std::size_t{256} * 1024;
+constexpr std::size_t kWriteSize = std::size_t{64} * 1024;
 
 bool write_all(int output, std::string& text) {
   std::string_view rest{text};

@@ -154,8 +154,34 @@ struct Writer {
     }
     json.end_array();
   }
+  void operator()(const link::PairStart& message) const {
+    put_attempt(message.attempt);
+    put_hex(json, "element", message.element);
+  }
+  void operator()(const link::PairReply& message) const {
+    put_attempt(message.attempt);
+    put_hex(json, "element", message.element);
+    put_hex(json, "confirmation", message.confirmation);
+  }
+  void operator()(const link::PairConfirm& message) const {
+    put_attempt(message.attempt);
+    put_hex(json, "confirmation", message.confirmation);
+  }
+  void operator()(const link::PairResult& message) const {
+    constexpr std::string_view kOutcomes[link::kPairOutcomeCount] = {"paired", "wrong_code", "closed",
+                                                                     "busy"};
+    put_attempt(message.attempt);
+    json.text("outcome", kOutcomes[static_cast<std::size_t>(message.outcome)]);
+    put_hex(json, "confirmation", message.confirmation);
+  }
 
  private:
+  // 64 bits: more than a JSON number keeps.
+  void put_attempt(std::uint64_t attempt) const {
+    std::array<std::uint8_t, sizeof attempt> bytes{};
+    store(bytes.data(), attempt, Endian::kBig);
+    put_hex(json, "attempt", bytes);
+  }
   void put_clock(const state::ClockReading& clock) const {
     json.boolean("has_time", clock.has_time);
     put_stamp(json, clock.stamp);

@@ -210,6 +210,10 @@ TEST(DecodeLink, every_message_as_text) {
       {telemetry::ReadingAck{77, 76, 12}, {{"last_in_order", 76}, {"free_slots", 12}}},
       {manifest, {{"first", 5}, {"count", 5}, {"digest_ok", true}}},
       {gaps, {{"missing", {3, 4}}}},
+      {link::PairStart{0x0102, {}}, {{"attempt", "00 00 00 00 00 00 01 02"}}},
+      {link::PairReply{3, {}, {}}, {{"attempt", "00 00 00 00 00 00 00 03"}}},
+      {link::PairConfirm{4, {}}, {{"attempt", "00 00 00 00 00 00 00 04"}}},
+      {link::PairResult{5, link::PairOutcome::kBusy, {}}, {{"outcome", "busy"}}},
   };
   EXPECT_EQ(cases.size(), std::variant_size_v<link::Message>);
   for (const auto& [message, expected] : cases) {

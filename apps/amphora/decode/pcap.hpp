@@ -16,7 +16,7 @@ namespace amphora::decode {
 
 inline constexpr std::size_t kPcapMarkSize = 4;
 // Of one packet; a larger size in a header means that the file is damaged.
-inline constexpr std::size_t kPcapPacketSizeMax = 256 * 1024;
+inline constexpr std::size_t kPcapPacketSizeMax = std::size_t{256} * 1024;
 
 enum class CaptureKind : std::uint8_t { kPcap, kPcapng, kOther };
 // By the first kPcapMarkSize bytes.

@@ -104,7 +104,7 @@ class Supervisor {
       loop_.stop();
       return;
     }
-    if (!is_ready_ && demo::is_listening(house_.web_port) && children_.back()->program().name == "gateway") {
+    if (!is_ready_ && are_boxes_listening()) {
       is_ready_ = true;
       fmt::print("ready\n");
       (void)std::fflush(stdout);
@@ -117,12 +117,29 @@ class Supervisor {
     timer_.arm(now + kWatchInterval, [this] { watch(); });
   }
 
+  // Of those that were started; without any there is nothing to be ready.
+  bool are_boxes_listening() const {
+    bool has_box = false;
+    for (const auto& child : children_) {
+      const std::string& name = child->program().name;
+      const bool is_gateway = name == "gateway";
+      if (!is_gateway && name != "receiver") {
+        continue;
+      }
+      has_box = true;
+      if (!demo::is_listening(is_gateway ? house_.web_port : house_.receiver_port)) {
+        return false;
+      }
+    }
+    return has_box;
+  }
+
   void handle_signal(int) {
     is_ending_ = true;
     loop_.stop();
   }
 
-  // The gateway first, so that it can say goodbye to broker and inverter.
+  // The boxes first, so that they can say goodbye to broker and inverter.
   int end(int code) {
     for (auto child = children_.rbegin(); child != children_.rend(); ++child) {
       (*child)->send_signal(SIGTERM);
@@ -137,17 +154,21 @@ class Supervisor {
   }
 
   void print_house() const {
-    fmt::print("Amphora demo: a TinyBMS, a gateway, a GX device and a broker, without hardware.\n");
+    fmt::print(
+        "Amphora demo: a TinyBMS, a gateway, a GX device, a broker and a receiver in the house, without "
+        "hardware.\n");
     for (const std::string& remark : house_.remarks) {
       fmt::print("  note      {}\n", remark);
     }
     fmt::print(
         "  web page  http://127.0.0.1:{}/\n"
+        "  receiver  http://127.0.0.1:{}/ (by radio)\n"
         "  MQTT      mosquitto_sub -p {} -t 'amphora/#' -v\n"
         "  CAN bus   {}\n"
         "  BMS       {} (a pseudo-terminal)\n"
         "  logs      {}/*.log\n",
-        house_.web_port, house_.mqtt_port, house_.can, house_.bms_link(), house_.folder);
+        house_.web_port, house_.receiver_port, house_.mqtt_port, house_.can, house_.bms_link(),
+        house_.folder);
     if (options_.seconds) {
       fmt::print("Ends after {} s.\n", *options_.seconds);
     } else {
@@ -193,8 +214,8 @@ void add_demo(CLI::App& parent, Action& chosen) {
   command->add_option("--data", options->data, "Folder for configuration, logs and databases")
       ->type_name("DIR");
   command->add_option("--only", options->only, "Start one program only, with the same settings")
-      ->check(CLI::IsMember({"broker", "bms", "gx", "gateway"}))
-      ->type_name("broker|bms|gx|gateway");
+      ->check(CLI::IsMember({"broker", "bms", "gx", "air", "gateway", "receiver"}))
+      ->type_name("broker|bms|gx|air|gateway|receiver");
   command->callback([&chosen, options] { chosen = [options] { return run_demo(*options); }; });
 }
 

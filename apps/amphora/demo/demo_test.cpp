@@ -30,6 +30,8 @@ TEST_F(Demo, ItsConfigurationIsGood) {
   house.folder = folder_ + "/with \"quotes\"";
   house.web_port = 8080;
   house.mqtt_port = 1883;
+  house.receiver_port = 8081;
+  house.air_port = 47000;
   house.can = "udp://239.74.163.2:43113";
   house.web_root = "/usr/share/amphora/web";
   const config::LoadResult loaded = config::load_text(gateway_configuration(house));
@@ -38,6 +40,12 @@ TEST_F(Demo, ItsConfigurationIsGood) {
   EXPECT_TRUE(loaded.warnings.empty());
   EXPECT_EQ(loaded.config->bms.port, house.bms_link());
   EXPECT_EQ(loaded.config->web.login, config::Login::kNone);
+  EXPECT_TRUE(loaded.config->has_link_part());
+  const config::LoadResult receiver = config::load_text(receiver_configuration(house));
+  ASSERT_TRUE(receiver.config) << (receiver.errors.empty()
+                                       ? ""
+                                       : config::to_text(receiver.errors[0], "receiver.toml"));
+  EXPECT_EQ(receiver.config->box.role, config::Role::kReceiver);
 }
 
 TEST_F(Demo, TakenPortsAreGoneAround) {
@@ -65,7 +73,7 @@ TEST_F(Demo, OneFolderHoldsOneDemo) {
   options.web_port = find_tcp_port();
   options.mqtt_port = find_tcp_port();
   const House house = plan_house(options);
-  EXPECT_EQ(house.programs.size(), 4U);
+  EXPECT_EQ(house.programs.size(), 6U);
   EXPECT_THROW((void)plan_house(options), std::runtime_error);
   options.only = "bms";
   const House part = plan_house(options);

@@ -13,8 +13,13 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <utility>
 
 #include "apps/amphora/demo/ports.hpp"
+#include "runtime/link/link_store.hpp"
+#include "runtime/loop/loop.hpp"
+#include "runtime/radio/radio_port.hpp"
+#include "runtime/store_sqlite/store.hpp"
 
 namespace amphora::demo {
 
@@ -23,6 +28,9 @@ namespace {
 constexpr std::uint16_t kUsualWebPort = 8080;
 constexpr std::uint16_t kUsualMqttPort = 1883;
 constexpr std::uint16_t kUsualCanPort = 43113;
+constexpr std::uint16_t kUsualAirPort = 47000;
+constexpr const char* kTransmitterMac = "02:00:00:00:00:01";
+constexpr const char* kReceiverMac = "02:00:00:00:00:02";
 constexpr const char* kCanGroup = "239.74.163.2";
 
 void write_file(const std::string& path, const std::string& content) {
@@ -87,6 +95,36 @@ std::uint16_t choose_tcp_port(std::optional<std::uint16_t> asked, std::uint16_t 
   return other;
 }
 
+std::uint16_t choose_air_port(bool is_whole, House& house) {
+  if (!is_whole || is_udp_port_free(kUsualAirPort)) {
+    return kUsualAirPort;
+  }
+  const std::uint16_t other = find_udp_port();
+  house.remarks.push_back(fmt::format("UDP port {} is in use, so the air is on {}", kUsualAirPort, other));
+  return other;
+}
+
+// Both boxes know each other from the start: what pairing would leave behind stands in their databases.
+void pair_boxes(const House& house) {
+  crypto::Key key{};
+  if (getentropy(key.data(), key.size()) != 0) {
+    throw std::runtime_error{"the system gives no random numbers"};
+  }
+  for (const auto& [box, peer] :
+       {std::pair{"/gateway", kReceiverMac}, std::pair{"/receiver", kTransmitterMac}}) {
+    auto store = runtime::Store::open({.directory = house.folder + box});
+    if (!store.ok()) {
+      throw std::runtime_error{store.error().text()};
+    }
+    (*store)->put_section(runtime::key_name(*runtime::parse_mac(peer)),
+                          runtime::key_text(key, runtime::wall_now()));
+  }
+}
+
+std::string radio_configuration(const House& house, const char* mac) {
+  return fmt::format("\n[radio]\ninterface = \"air://127.0.0.1:{}?mac={}\"\n", house.air_port, mac);
+}
+
 std::string choose_can(bool is_whole, House& house) {
   std::uint16_t port = kUsualCanPort;
   if (is_whole && !is_udp_port_free(port)) {
@@ -140,29 +178,50 @@ std::vector<Program> make_programs(const House& house) {
            .arguments = {self, "emulate", "gx", "--can", house.can, "--events"},
            .log_file = log("gx"),
            .is_essential = false},
+          {.name = "air",
+           .arguments = {self, "emulate", "air", "--listen", fmt::format("127.0.0.1:{}", house.air_port)},
+           .log_file = log("air"),
+           .is_essential = false},
           {.name = "gateway",
            .arguments = {self, "run", house.folder + "/gateway.toml"},
            .log_file = log("gateway"),
-           .is_essential = true}};
+           .is_essential = true},
+          {.name = "receiver",
+           .arguments = {self, "run", house.folder + "/receiver.toml"},
+           .log_file = log("receiver"),
+           .is_essential = false}};
 }
 
 }  // namespace
 
 std::string gateway_configuration(const House& house) {
   return fmt::format(
-      "# Written anew by each start of the demo.\n"
-      "role = \"bms-gateway\"\n"
-      "name = \"Demo battery\"\n"
-      "site = \"demo\"\n"
-      "\n[bms]\ndriver = \"tinybms\"\nport = {}\npoll_interval_ms = 500\n"
-      "\n[battery]\nchemistry = \"lfp\"\nseries_cells = 16\ncapacity_ah = 100\n"
-      "charge_current_max_a = 50\ndischarge_current_max_a = 100\n"
-      "\n[inverter]\ninterface = {}\n"
-      "\n[mqtt]\nhost = \"127.0.0.1\"\nport = {}\n"
-      "\n[web]\nlisten = \"127.0.0.1:{}\"\nroot = {}\nlogin = \"none\"\n"
-      "\n[storage]\npath = {}\n",
-      quoted(house.bms_link()), quoted(house.can), house.mqtt_port, house.web_port, quoted(house.web_root),
-      quoted(house.folder + "/gateway"));
+             "# Written anew by each start of the demo.\n"
+             "role = \"bms-gateway\"\n"
+             "name = \"Demo battery\"\n"
+             "site = \"demo\"\n"
+             "\n[bms]\ndriver = \"tinybms\"\nport = {}\npoll_interval_ms = 500\n"
+             "\n[battery]\nchemistry = \"lfp\"\nseries_cells = 16\ncapacity_ah = 100\n"
+             "charge_current_max_a = 50\ndischarge_current_max_a = 100\n"
+             "\n[inverter]\ninterface = {}\n"
+             "\n[mqtt]\nhost = \"127.0.0.1\"\nport = {}\n"
+             "\n[web]\nlisten = \"127.0.0.1:{}\"\nroot = {}\nlogin = \"none\"\n"
+             "\n[storage]\npath = {}\n",
+             quoted(house.bms_link()), quoted(house.can), house.mqtt_port, house.web_port,
+             quoted(house.web_root), quoted(house.folder + "/gateway")) +
+         radio_configuration(house, kTransmitterMac);
+}
+
+std::string receiver_configuration(const House& house) {
+  return fmt::format(
+             "# Written anew by each start of the demo.\n"
+             "role = \"receiver\"\n"
+             "name = \"Demo house\"\n"
+             "site = \"demo\"\n"
+             "\n[web]\nlisten = \"127.0.0.1:{}\"\nroot = {}\nlogin = \"none\"\n"
+             "\n[storage]\npath = {}\n",
+             house.receiver_port, quoted(house.web_root), quoted(house.folder + "/receiver")) +
+         radio_configuration(house, kReceiverMac) + "channel = 6\n";
 }
 
 std::string broker_configuration(const House& house) {
@@ -179,16 +238,25 @@ House plan_house(const DemoOptions& options) {
   House house;
   const bool is_whole = options.only.empty();
   house.folder = choose_folder(options);
-  for (const char* part : {"/broker", "/gateway"}) {
+  for (const char* part : {"/broker", "/gateway", "/receiver"}) {
     make_private_folder(house.folder + part);
   }
   house.mqtt_port = choose_tcp_port(options.mqtt_port, kUsualMqttPort, "the broker",
                                     is_whole || options.only == "broker", house);
   house.web_port = choose_tcp_port(options.web_port, kUsualWebPort, "the web page",
                                    is_whole || options.only == "gateway", house);
+  const bool is_last_port = house.web_port == 0xFFFF;
+  house.receiver_port = choose_tcp_port(
+      std::nullopt, static_cast<std::uint16_t>(is_last_port ? kUsualWebPort : house.web_port + 1),
+      "the receiver's page", is_whole || options.only == "receiver", house);
   house.can = choose_can(is_whole, house);
+  house.air_port = choose_air_port(is_whole, house);
   find_web_root(house);
   write_file(house.folder + "/gateway.toml", gateway_configuration(house));
+  write_file(house.folder + "/receiver.toml", receiver_configuration(house));
+  if (is_whole) {
+    pair_boxes(house);
+  }
   write_file(house.folder + "/mosquitto.conf", broker_configuration(house));
   for (Program& program : make_programs(house)) {
     if (is_whole || program.name == options.only) {

@@ -16,15 +16,17 @@ struct DemoOptions {
   std::optional<std::uint16_t> web_port;   // 8080, or a free one when that is taken
   std::optional<std::uint16_t> mqtt_port;  // 1883, likewise
   std::string data;                        // folder; a private one below the temporary folder without it
-  std::string only;                        // "", "broker", "bms", "gx" or "gateway"
+  std::string only;                        // "", "broker", "bms", "gx", "air", "gateway" or "receiver"
 };
 
 struct House {
   std::string folder;
   std::uint16_t web_port = 0;
   std::uint16_t mqtt_port = 0;
-  std::string can;       // "udp://239.74.163.2:43113"
-  std::string web_root;  // folder of the web page
+  std::uint16_t receiver_port = 0;  // of the receiver's web page
+  std::uint16_t air_port = 0;       // UDP, of the air between both radios
+  std::string can;                  // "udp://239.74.163.2:43113"
+  std::string web_root;             // folder of the web page
   bool has_web_page = false;
   std::vector<std::string> remarks;  // for people: ports that were taken, a page that is not built
   std::vector<Program> programs;     // in the order of starting
@@ -36,8 +38,10 @@ struct House {
 // wrong: a port that was asked for is taken, the folder is in use or belongs to somebody else.
 House plan_house(const DemoOptions& options);
 
-// The configuration of the gateway, as TOML.
+// The configurations of the two boxes, as TOML: the gateway beside the battery, which is a transmitter as
+// well, and the receiver in the house.
 std::string gateway_configuration(const House& house);
+std::string receiver_configuration(const House& house);
 // The configuration of the broker: loopback only, its data in its own folder.
 std::string broker_configuration(const House& house);
 

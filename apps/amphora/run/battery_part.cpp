@@ -115,8 +115,9 @@ void BatteryPart::take_messages() {
 bool BatteryPart::is_routine(const node::Event& event) {
   const auto* output_event = std::get_if<victron::OutputEvent>(&event.what);
   if (output_event != nullptr) {
-    // A box without an inverter has no bus to lose.
-    return !has_inverter_ && output_event->kind == victron::OutputEvent::Kind::kBusDown;
+    // A box without an inverter has no bus to lose, and nobody to send limits to.
+    using enum victron::OutputEvent::Kind;
+    return !has_inverter_ && (output_event->kind == kBusDown || output_event->kind == kStarted);
   }
   const auto* driver_event = std::get_if<tinybms::DriverEvent>(&event.what);
   if (driver_event == nullptr) {

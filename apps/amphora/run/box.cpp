@@ -10,6 +10,7 @@
 #include "apps/amphora/build_info.hpp"
 #include "apps/amphora/config/secret_file.hpp"
 #include "apps/amphora/run/node_config.hpp"
+#include "apps/amphora/run/shared_settings.hpp"
 #include "apps/amphora/run/state_json.hpp"
 
 namespace amphora::run {
@@ -39,6 +40,7 @@ Box::Box(runtime::Loop& loop, const config::Config& config, std::unique_ptr<runt
       tick_timer_{loop} {}
 
 Box::~Box() {
+  *self_ = nullptr;
   stop();
 }
 
@@ -55,6 +57,9 @@ bool Box::start() {
                   "The storage cannot be used: " + storage_error_ +
                       ". The inverter is served; history and counters are not kept.");
   }
+  if (config().has_link_part()) {
+    make_link_part();
+  }
   if (config().has_battery_part() && !make_battery_part()) {
     return false;
   }
@@ -64,6 +69,9 @@ bool Box::start() {
   add_listeners();
   if (battery_) {
     battery_->start();
+  }
+  if (link_) {
+    link_->start();
   }
   start_mqtt();
   (void)notifier_.ready("serving");
@@ -79,7 +87,92 @@ bool Box::make_battery_part() {
   }
   battery_ = std::make_unique<BatteryPart>(loop_, journal_, store_.get(), stored_, std::move(options),
                                            [this](const auto& report) { handle_report(report); });
+  battery_->set_user_limits(settings_.user_limits());
   return true;
+}
+
+// Shared settings that are in force are so from the first moment, before the battery is served.
+void Box::make_link_part() {
+  LinkPart::Handlers handlers;
+  handlers.on_section = [this](const auto& table, const auto& values) { apply_shared(table, values); };
+  handlers.on_change = [this] { update_hub(loop_.now()); };
+  handlers.on_cells = [this](std::string message) {
+    if (web_ && !battery_) {
+      web_->hub().publish_cells(std::move(message));
+    }
+  };
+  handlers.check = [this](const auto& table, const auto& values) {
+    config::Config trial = config();
+    return put_over(table, values, trial);
+  };
+  link_ = std::make_unique<LinkPart>(loop_, journal_, store_.get(), stored_, config(), std::move(handlers));
+  settings_.set_shared_tables(link_->shared_tables());
+  for (const auto& [table, values] : link_->stored_sections()) {
+    for (const std::string& fault : settings_.set_shared(*table, values)) {
+      journal_.note(EventLevel::kError, "settings", "section_not_applied",
+                    "The shared settings of section " + std::string{table->title} +
+                        " cannot be used here: " + fault + " What was in force before stays.");
+    }
+  }
+}
+
+void Box::apply_shared(const sections::SectionTable& table, const std::optional<sections::Values>& values) {
+  // Limits would ramp up anew, so what has not changed is not put in force again.
+  if (settings_.shared(table) == values) {
+    return;
+  }
+  const auto faults = settings_.set_shared(table, values);
+  for (const std::string& fault : faults) {
+    journal_.note(EventLevel::kError, "settings", "section_not_applied",
+                  "The shared settings of section " + std::string{table.title} +
+                      " cannot be used here: " + fault + " What was in force before stays.");
+  }
+  if (!faults.empty()) {
+    return;
+  }
+  if (battery_ && table.id == sections::kBattery) {
+    battery_->reconfigure(to_node_config(config()));
+  } else if (battery_ && table.id == sections::kPowerProfile) {
+    battery_->set_user_limits(settings_.user_limits());
+  }
+  follow_mqtt_config();
+}
+
+// A changed broker, or another name in its topics: the connection is made anew, and what waits goes along.
+void Box::follow_mqtt_config() {
+  const bool is_same = mqtt_config_.mqtt == config().mqtt && mqtt_config_.box == config().box;
+  if (!is_started_ || is_same || !config().has_battery_part()) {
+    return;
+  }
+  const bool is_concerned = mqtt_config_.mqtt.is_enabled || config().mqtt.is_enabled;
+  mqtt_config_ = config();
+  if (!is_concerned) {
+    return;
+  }
+  mqtt_.reset();
+  if (link_) {
+    link_->set_mqtt_connected(false);
+  }
+  journal_.note(EventLevel::kNotice, "mqtt", "mqtt_settings_changed",
+                "The MQTT settings have changed; the connection is made anew.");
+  if (!store_) {
+    start_mqtt();
+    return;
+  }
+  // Readings that wait for the broker are asked of the store, which has them in order.
+  const bool is_asked = store_->query_waiting_readings(
+      [this, self = self_](std::vector<runtime::StoredReading> readings, std::uint64_t last) {
+        loop_.post([this, self, readings = std::move(readings), last]() mutable {
+          if (*self != nullptr && is_started_ && !mqtt_) {
+            stored_.readings = std::move(readings);
+            stored_.last_reading_sequence = last;
+            start_mqtt();
+          }
+        });
+      });
+  if (!is_asked) {
+    start_mqtt();
+  }
 }
 
 void Box::add_listeners() {
@@ -119,11 +212,12 @@ bool Box::start_web() {
 }
 
 void Box::start_mqtt() {
+  mqtt_config_ = config();
   if (!config().has_battery_part() || !config().mqtt.is_enabled) {
     return;
   }
-  std::string password;
-  if (!config().mqtt.password_file.empty()) {
+  std::string password = config().mqtt.password;
+  if (password.empty() && !config().mqtt.password_file.empty()) {
     const auto secret = config::read_secret(config().mqtt.password_file);
     if (!secret) {
       journal_.note(
@@ -137,6 +231,9 @@ void Box::start_mqtt() {
   }
   mqtt_ = std::make_unique<MqttPublisher>(
       loop_, config(), std::move(password), store_.get(), stored_, [this](bool is_connected) {
+        if (link_) {
+          link_->set_mqtt_connected(is_connected);
+        }
         journal_.note(is_connected ? EventLevel::kNotice : EventLevel::kWarning, "mqtt",
                       is_connected ? "mqtt_connected" : "mqtt_lost",
                       is_connected ? "The MQTT broker is connected."
@@ -152,30 +249,38 @@ void Box::stop() {
   is_started_ = false;
   (void)notifier_.stopping();
   tick_timer_.cancel();
+  if (link_) {
+    link_->stop();
+  }
   if (battery_) {
     battery_->stop();
   }
-  journal_.note(
-      EventLevel::kNotice, "box", "stopped",
-      config().has_battery_part() ? "Amphora stops; frames to the inverter end now." : "Amphora stops.");
+  journal_.note(EventLevel::kNotice, "box", "stopped",
+                config().inverter.interface.empty() ? "Amphora stops."
+                                                    : "Amphora stops; frames to the inverter end now.");
   mqtt_.reset();
   // Before the parts: what the store still has to confirm goes to their queues.
   journal_.forget_store();
   store_.reset();
   web_.reset();
+  link_.reset();
   battery_.reset();
 }
 
 void Box::reload(config::Config file) {
+  const SettingsStore before = settings_;
   settings_.replace_file(std::move(file));
   if (battery_) {
-    const node::BmsGatewayConfig node = to_node_config(config());
-    if (const auto fault = check_node_config(node)) {
+    if (const auto fault = check_node_config(to_node_config(config()))) {
+      settings_ = before;
       journal_.note(EventLevel::kError, "settings", "reload_refused",
                     "The configuration was read again but cannot be used: " + *fault);
       return;
     }
-    battery_->reconfigure(node);
+    battery_->reconfigure(to_node_config(config()));
+  }
+  if (link_) {
+    link_->handle_base_config(settings_.base());
   }
   journal_.note(
       EventLevel::kNotice, "settings", "reloaded",
@@ -189,6 +294,9 @@ void Box::tick(TimePoint now) {
   }
   if (battery_) {
     battery_->handle_tick(now);
+  }
+  if (link_) {
+    link_->handle_tick(now);
   }
   watch_storage();
   update_hub(now);
@@ -212,6 +320,9 @@ void Box::handle_report(const runtime::ReportPtr& report) {
   }
   if (mqtt_) {
     mqtt_->handle_report(report, battery_->report_at(), wall);
+  }
+  if (link_) {
+    link_->handle_battery(report);
   }
 }
 
@@ -242,10 +353,12 @@ void Box::watch_storage() {
 
 void Box::update_hub(TimePoint now) {
   const runtime::ReportPtr report = battery_ ? battery_->report() : nullptr;
-  if (!web_ || (report == shown_report_ && now < hub_due_)) {
+  const std::uint64_t revision = link_ ? link_->revision() : 0;
+  if (!web_ || (report == shown_report_ && revision == shown_revision_ && now < hub_due_)) {
     return;
   }
   shown_report_ = report;
+  shown_revision_ = revision;
   hub_due_ = now + kQuietRefresh;
   const Json groups = state_groups(now);
   for (const auto& [name, group] : groups.items()) {

@@ -2,17 +2,20 @@
 // A running box: its parts, and what all boxes have: store, events, MQTT, web server, metrics.
 //
 //   battery part   the control thread: reads the battery and serves the inverter (battery_part.hpp)
+//   link part      the link thread: the radio to the other box (link_part.hpp)
 //
 // Everything here lives on one I/O thread, which hears of its parts by bounded queues.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "apps/amphora/config/config.hpp"
 #include "apps/amphora/run/battery_part.hpp"
 #include "apps/amphora/run/journal.hpp"
+#include "apps/amphora/run/link_part.hpp"
 #include "apps/amphora/run/metrics.hpp"
 #include "apps/amphora/run/mqtt_publisher.hpp"
 #include "apps/amphora/run/settings_store.hpp"
@@ -53,6 +56,12 @@ class Box final : public runtime::http::ApiBackend {
   void box_settings(runtime::http::Reply reply) override;
   void put_box_settings(const runtime::http::BoxSettingsChange& change, const runtime::http::Actor& actor,
                         runtime::http::Reply reply) override;
+  void sections(runtime::http::Reply reply) override;
+  void put_section(const runtime::http::SectionChange& change, const runtime::http::Actor& actor,
+                   runtime::http::Reply reply) override;
+  void pairing(const runtime::http::PairingRequest& request, const runtime::http::Actor& actor,
+               runtime::http::Reply reply) override;
+  void old_path(runtime::http::OldPath path, runtime::http::Reply reply) override;
   std::string metrics_text() override;
   runtime::http::Response health() override;
   void audit(const runtime::http::AuditEvent& event) override;
@@ -61,6 +70,10 @@ class Box final : public runtime::http::ApiBackend {
  private:
   const config::Config& config() const { return settings_.effective(); }
   bool make_battery_part();
+  void make_link_part();
+  // A shared section has changed: its values if it is in force.
+  void apply_shared(const sections::SectionTable& table, const std::optional<sections::Values>& values);
+  void follow_mqtt_config();
   bool start_web();
   void start_mqtt();
   void add_listeners();
@@ -82,13 +95,17 @@ class Box final : public runtime::http::ApiBackend {
   runtime::ServiceNotifier notifier_;
   Journal journal_;
   std::unique_ptr<BatteryPart> battery_;  // null in a box without a battery
+  std::unique_ptr<LinkPart> link_;        // null in a box without a radio
   std::unique_ptr<MqttPublisher> mqtt_;
+  config::Config mqtt_config_;                                 // what it was started with
+  std::shared_ptr<Box*> self_ = std::make_shared<Box*>(this);  // emptied at the end: late answers find nobody
   std::unique_ptr<runtime::http::WebServer> web_;
   Metrics metrics_;
   runtime::Timer tick_timer_;
   runtime::ReportPtr shown_report_;  // what the pages were last given
   TimePoint hub_due_{};
   std::uint64_t shown_count_ = 0;
+  std::uint64_t shown_revision_ = 0;
   bool is_started_ = false;
   bool was_storage_ok_ = true;
   TimePoint watchdog_due_{};

@@ -21,6 +21,10 @@ using runtime::http::problem_response;
 using runtime::http::Reply;
 using runtime::http::Response;
 
+Response no_link() {
+  return not_here("This box has no radio link.");
+}
+
 Response no_battery() {
   return not_here("This box has no battery of its own.");
 }
@@ -32,6 +36,7 @@ Json Box::box_json(TimePoint now) const {
   const bool is_login_required = config().web.login == config::Login::kRequired;
   return {{"name", config().box.name},
           {"site", config().box.site},
+          {"role", to_text(config().box.role)},
           {"version", build.version},
           {"commit", build.commit},
           {"uptime_s", static_cast<double>(to_milliseconds(now.time_since_epoch())) / 1000.0},
@@ -44,6 +49,9 @@ Json Box::state_groups(TimePoint now) {
   Json groups{{"box", box_json(now)}};
   if (battery_) {
     battery_->add_state(groups, config(), now);
+  }
+  if (link_) {
+    link_->add_state(groups, config(), now);
   }
   if (config().has_battery_part()) {
     groups["mqtt"] = mqtt_json(config(), mqtt_ ? std::optional{mqtt_->status()} : std::nullopt);
@@ -126,7 +134,16 @@ void Box::box_settings(Reply reply) {
   for (std::size_t i = 0; i < settings["sections"].size(); ++i) {
     nlohmann::json& section = settings["sections"][i];
     const bool differs = section["fields"] != started["sections"][i]["fields"];
-    section["restart_needed"] = differs && config::is_restart_needed(section["name"].get<std::string>());
+    const auto name = section["name"].get<std::string>();
+    section["restart_needed"] = differs && config::is_restart_needed(name);
+    for (nlohmann::json& field : section["fields"]) {
+      const config::Field* const known =
+          config::find_field(name == "box" ? std::string{} : name, field["name"].get<std::string>());
+      if (settings_.is_shared(*known)) {
+        field["writable"] = false;
+        field["shared"] = true;
+      }
+    }
   }
   reply(json_response(settings.dump()));
 }
@@ -163,6 +180,9 @@ void Box::put_box_settings(const runtime::http::BoxSettingsChange& change, const
   if (battery_) {
     battery_->reconfigure(node);
   }
+  if (link_) {
+    link_->handle_base_config(settings_.base());
+  }
   journal_.note(EventLevel::kNotice, "settings", "box_settings_changed",
                 who(actor) + " changed the settings of section " + change.section + ".");
   const bool is_restart_needed = config::is_restart_needed(change.section);
@@ -178,11 +198,38 @@ void Box::put_box_settings(const runtime::http::BoxSettingsChange& change, const
       });
 }
 
+void Box::sections(Reply reply) {
+  link_ ? link_->sections(reply) : reply(no_link());
+}
+
+void Box::put_section(const runtime::http::SectionChange& change, const Actor& actor, Reply reply) {
+  if (link_ && !store_) {
+    reply(no_storage(storage_error_));
+    return;
+  }
+  link_ ? link_->put_section(change, actor, std::move(reply)) : reply(no_link());
+}
+
+void Box::pairing(const runtime::http::PairingRequest& request, const Actor& actor, Reply reply) {
+  if (link_ && !store_) {
+    reply(no_storage(storage_error_));
+    return;
+  }
+  link_ ? link_->pairing(request, actor, std::move(reply)) : reply(no_link());
+}
+
+void Box::old_path(runtime::http::OldPath path, Reply reply) {
+  link_ ? link_->old_path(path, config(), reply) : reply(no_link());
+}
+
 std::string Box::metrics_text() {
   const TimePoint now = loop_.now();
   metrics_.set_uptime(now.time_since_epoch());
   if (battery_ && battery_->report()) {
     metrics_.set_report(*battery_->report(), now);
+  }
+  if (link_ && link_->report() != nullptr) {
+    metrics_.set_link(*link_->report(), now);
   }
   if (mqtt_) {
     metrics_.set_mqtt(mqtt_->status());
@@ -203,6 +250,9 @@ Response Box::health() {
     if (!config().inverter.interface.empty()) {
       parts["inverter"] = report && phase_name(*report) == "online";
     }
+  }
+  if (link_) {
+    parts["link"] = link_->is_well();
   }
   bool is_good = true;
   for (const auto& part : parts.items()) {

@@ -91,6 +91,7 @@ Metrics::Metrics() {
   for (const Declaration& one : kDeclarations) {
     registry_.declare(std::string{one.name}, one.kind, std::string{one.help});
   }
+  declare_link();
 }
 
 void Metrics::set_uptime(Duration uptime) {

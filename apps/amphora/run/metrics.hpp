@@ -7,6 +7,7 @@
 
 #include "runtime/control/control_thread.hpp"
 #include "runtime/http/web_server.hpp"
+#include "runtime/link/link_messages.hpp"
 #include "runtime/metrics/registry.hpp"
 #include "runtime/mqtt/mqtt_client.hpp"
 #include "runtime/store_sqlite/store.hpp"
@@ -19,6 +20,7 @@ class Metrics {
 
   void set_report(const runtime::ControlReport& report, TimePoint now);
   void set_mqtt(const runtime::MqttStatus& status);
+  void set_link(const runtime::LinkReport& report, TimePoint now);
   void set_store(const runtime::StoreStatus& status);
   void set_web(const runtime::http::WebServerCounters& counters, const runtime::http::Hub& hub);
   void set_uptime(Duration uptime);
@@ -26,6 +28,7 @@ class Metrics {
   std::string render() const { return registry_.render(); }
 
  private:
+  void declare_link();
   void set_battery(const battery::Snapshot& snapshot, TimePoint now);
   void set_limits(const runtime::ControlReport& report);
   void set_links(const runtime::ControlReport& report);

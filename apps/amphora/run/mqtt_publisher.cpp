@@ -14,7 +14,7 @@ runtime::MqttOptions to_options(const config::Config& config, std::string passwo
   runtime::MqttOptions options;
   options.host = config.mqtt.host;
   options.port = config.mqtt.port;
-  options.client_id = "amphora-" + config.box.site;
+  options.client_id = config.mqtt.client_id.empty() ? "amphora-" + config.box.site : config.mqtt.client_id;
   options.username = config.mqtt.username;
   options.password = std::move(password);
   options.tls = config.mqtt.use_tls;
@@ -45,8 +45,12 @@ MqttPublisher::MqttPublisher(runtime::Loop& loop, const config::Config& config, 
       sequence_{stored.last_reading_sequence},
       boot_{stored.boot_count} {
   runtime::MqttHandlers handlers;
-  handlers.on_connection = [this, on_connection](bool is_connected) {
-    loop_.post([this, on_connection, is_connected] {
+  // What is posted may arrive after the end of this object.
+  handlers.on_connection = [this, self = self_, on_connection](bool is_connected) {
+    loop_.post([this, self, on_connection, is_connected] {
+      if (*self == nullptr) {
+        return;
+      }
       if (is_connected) {
         announcer_.handle_connected(loop_.now());
         was_online_.reset();
@@ -56,12 +60,19 @@ MqttPublisher::MqttPublisher(runtime::Loop& loop, const config::Config& config, 
       on_connection(is_connected);
     });
   };
-  handlers.on_message = [this](std::string_view, std::string_view payload) {
-    loop_.post(
-        [this, text = std::string{payload}] { announcer_.handle_home_assistant_status(loop_.now(), text); });
+  handlers.on_message = [this, self = self_](std::string_view, std::string_view payload) {
+    loop_.post([this, self, text = std::string{payload}] {
+      if (*self != nullptr) {
+        announcer_.handle_home_assistant_status(loop_.now(), text);
+      }
+    });
   };
   client_ = std::make_unique<runtime::MqttClient>(to_options(config, std::move(password)),
                                                   std::move(handlers), store, stored.readings);
+}
+
+MqttPublisher::~MqttPublisher() {
+  *self_ = nullptr;
 }
 
 void MqttPublisher::start() {
@@ -139,7 +150,9 @@ void MqttPublisher::publish_state(TimePoint now, WallTime wall_now) {
   }
   copy_known(battery, state, {"cell_min_mv", "cell_max_mv"});
   copy_known(limits, state, {"cvl_v", "ccl_a", "dcl_a", "dvl_v"});
-  state["inverter"] = phase_name(*report_);
+  if (!config_.inverter.interface.empty()) {
+    state["inverter"] = phase_name(*report_);
+  }
   (void)client_->publish_state(topic("battery/state"), state.dump());
   if (cells.contains("mv")) {
     Json message{{"time", state["time"]}, {"mv", cells["mv"]}};
@@ -151,6 +164,9 @@ void MqttPublisher::publish_state(TimePoint now, WallTime wall_now) {
 // Also while the BMS is silent: that is when people look at what the inverter is told.
 void MqttPublisher::publish_inverter(TimePoint now, WallTime wall_now) {
   inverter_due_ = now + config_.mqtt.state_interval;
+  if (config_.inverter.interface.empty()) {
+    return;
+  }
   Json inverter{{"time", runtime::utc_text(wall_now.unix_ms)}};
   inverter.update(inverter_json(*report_, config_, now));
   inverter["limits"] = limits_json(*report_);

@@ -26,6 +26,10 @@ class MqttPublisher {
                 runtime::Store* store, const runtime::StoredState& stored,
                 std::function<void(bool is_connected)> on_connection);
 
+  ~MqttPublisher();
+  MqttPublisher(const MqttPublisher&) = delete;
+  MqttPublisher& operator=(const MqttPublisher&) = delete;
+
   void start();
   // A new report; publishes what is due.
   void handle_report(const runtime::ReportPtr& report, TimePoint now, WallTime wall_now);
@@ -57,6 +61,7 @@ class MqttPublisher {
   TimePoint reading_due_{};
   std::optional<bool> was_online_;
   std::string announced_;
+  std::shared_ptr<MqttPublisher*> self_ = std::make_shared<MqttPublisher*>(this);  // emptied at the end
 };
 
 }  // namespace amphora::run

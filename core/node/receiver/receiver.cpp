@@ -12,6 +12,9 @@ namespace {
 
 using link::RadioCommand;
 
+// Somebody else's transmitter that only searches does not stay to answer: do not wait long for it.
+constexpr Duration kPairingAnswerTimeout = std::chrono::seconds{3};
+
 link::ConnectionConfig connection_config(const ReceiverConfig& config, const PairedPeer& peer, Rng& rng) {
   link::ConnectionConfig connection;
   connection.envelope = {.mode = config.mode,
@@ -39,7 +42,8 @@ ReceiverBase::ReceiverBase(const ReceiverConfig& config, std::span<PeerSlot> pee
       rng_{config.entropy},
       clock_{config.memory},
       own_{clock_, config.own_sections, config.self, config.self},
-      peers_{peers} {
+      peers_{peers},
+      enterer_{config.self, {.answer_timeout = kPairingAnswerTimeout}} {
   AMPHORA_ASSERT(config.channel >= 1 && !peers.empty());
 }
 
@@ -141,6 +145,9 @@ void ReceiverBase::handle_frame(TimePoint now, NodeId from, ByteSpan payload,
     handle_probe(now, from, *probe);
     return;
   }
+  if (handle_pairing_frame(now, from, payload)) {
+    return;
+  }
   ReceiverPeer* const sender = peer(from);
   if (sender == nullptr) {
     ++foreign_frame_count_;
@@ -164,14 +171,129 @@ void ReceiverBase::handle_probe(TimePoint now, NodeId from, const link::Probe& p
     (void)add_peer(now, PairedPeer{from, {}});
   }
   ReceiverPeer* const prober = peer(from);
-  if (prober == nullptr) {
+  const bool is_asked = ask_for_pairing(now, from);
+  if (prober == nullptr && !is_asked) {
     ++foreign_frame_count_;
     return;
   }
   // The newest probe of a transmitter replaces an older one that was not answered yet.
   (void)answers_.push_overwrite(Answer{from, probe.sequence});
   // Who probes has lost us, or has started anew: a session is needed, or will be confirmed.
-  prober->connection_.request_session(now);
+  if (prober != nullptr) {
+    prober->connection_.request_session(now);
+  }
+}
+
+// ---- pairing
+
+bool ReceiverBase::enter_code(TimePoint now, std::string_view code, const link::PairingEntropy& entropy) {
+  const bool is_code = code.size() == link::kCodeSize &&
+                       std::ranges::all_of(code, [](char c) { return c >= '0' && c <= '9'; });
+  if (!is_code) {
+    return false;
+  }
+  enterer_.cancel(now);
+  follow_pairing(now);
+  std::ranges::copy(code, code_.begin());
+  pairing_secret_ = crypto::derive_key(entropy, "amphora pairing attempts", {});
+  refused_.clear();
+  new_key_.reset();
+  pairing_ = {.phase = PairingPhase::kWaiting,
+              .reason = link::PairingEvent::Reason::kNone,
+              .expires_at = add_saturating(now, kEnteredCodeLifetime),
+              .peer = {}};
+  return true;
+}
+
+void ReceiverBase::cancel_pairing(TimePoint now) {
+  enterer_.cancel(now);
+  follow_pairing(now);
+  end_pairing(PairingPhase::kIdle, link::PairingEvent::Reason::kCancelled);
+}
+
+void ReceiverBase::end_pairing(PairingPhase phase, link::PairingEvent::Reason reason) {
+  pairing_.phase = phase;
+  pairing_.reason = reason;
+  pairing_.expires_at = kNever;
+  code_ = {};
+  pairing_secret_ = {};
+}
+
+// True when this transmitter is being asked whether it shows our code.
+bool ReceiverBase::ask_for_pairing(TimePoint now, NodeId from) {
+  if (pairing_.phase == PairingPhase::kExchanging) {
+    return from == asked_;
+  }
+  if (pairing_.phase != PairingPhase::kWaiting) {
+    return false;
+  }
+  for (std::size_t i = 0; i < refused_.size(); ++i) {
+    if (refused_[i] == from) {
+      return false;
+    }
+  }
+  std::array<std::uint8_t, 4> number{};
+  store(number.data(), ++exchanges_, Endian::kLittle);
+  const crypto::Key entropy = crypto::derive_key(pairing_secret_, "amphora pairing attempt", number);
+  if (!enterer_.enter(now, from, {code_.data(), code_.size()}, entropy)) {
+    return false;
+  }
+  asked_ = from;
+  pairing_.phase = PairingPhase::kExchanging;
+  return true;
+}
+
+bool ReceiverBase::handle_pairing_frame(TimePoint now, NodeId from, ByteSpan payload) {
+  const auto message = link::decode(payload);
+  if (!message.ok()) {
+    return false;
+  }
+  if (const auto* reply = std::get_if<link::PairReply>(&*message)) {
+    enterer_.handle_reply(now, from, *reply);
+  } else if (const auto* result = std::get_if<link::PairResult>(&*message)) {
+    enterer_.handle_result(now, from, *result);
+  } else {
+    return false;
+  }
+  follow_pairing(now);
+  return true;
+}
+
+std::optional<link::PairedKey> ReceiverBase::poll_key() {
+  auto key = enterer_.poll_store();
+  if (key) {
+    new_key_ = key;
+  }
+  return key;
+}
+
+void ReceiverBase::handle_key_stored(TimePoint now, bool is_durable) {
+  enterer_.handle_stored(now, is_durable);
+  follow_pairing(now);
+}
+
+void ReceiverBase::follow_pairing(TimePoint now) {
+  using Kind = link::PairingEvent::Kind;
+  using Reason = link::PairingEvent::Reason;
+  while (const auto event = enterer_.poll_event()) {
+    add_event(now, event->peer, *event);
+    if (event->kind == Kind::kPaired && new_key_) {
+      (void)remove_peer(now, new_key_->peer);
+      (void)add_peer(now, {new_key_->peer, new_key_->key});
+      pairing_.peer = new_key_->peer;
+      new_key_.reset();
+      end_pairing(PairingPhase::kDone, Reason::kNone);
+    } else if (event->kind == Kind::kClosed && pairing_.phase == PairingPhase::kExchanging) {
+      const bool is_other_box = event->reason == Reason::kRefused || event->reason == Reason::kBusy ||
+                                event->reason == Reason::kNoAnswer;
+      if (is_other_box) {
+        (void)refused_.push_overwrite(event->peer);
+        pairing_.phase = PairingPhase::kWaiting;
+      } else {
+        end_pairing(PairingPhase::kFailed, event->reason);
+      }
+    }
+  }
 }
 
 void ReceiverBase::handle_message(TimePoint now, ReceiverPeer& peer, const link::Message& message) {
@@ -224,6 +346,12 @@ std::optional<RadioCommand> ReceiverBase::poll_radio(TimePoint now, MutableByteS
     turn_.begin(now);
     return command;
   }
+  if (const auto outgoing = enterer_.poll_transmit(now)) {
+    command.to = outgoing->to;
+    command.size = link::encode(link::widen(outgoing->message), out);
+    turn_.begin(now);
+    return command;
+  }
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     PeerSlot& slot = peers_[(next_peer_ + i) % peers_.size()];
     command.size = slot ? poll_peer(now, *slot, out) : 0;
@@ -255,6 +383,13 @@ void ReceiverBase::handle_timeout(TimePoint now) {
     is_tuning_ ? handle_tuned(now, false) : handle_sent(now, link::SendStatus::kNotSent);
   }
   own_.handle_timeout(now);
+  enterer_.handle_timeout(now);
+  follow_pairing(now);
+  if (pairing_.phase == PairingPhase::kWaiting && now >= pairing_.expires_at) {
+    const bool nobody_shows = refused_.size() > 0;
+    end_pairing(PairingPhase::kFailed,
+                nobody_shows ? link::PairingEvent::Reason::kRefused : link::PairingEvent::Reason::kNoAnswer);
+  }
   for (PeerSlot& slot : peers_) {
     if (slot) {
       slot->replica_.handle_timeout(now);
@@ -273,6 +408,10 @@ TimePoint ReceiverBase::poll_timeout() const {
     return due <= handled_until_ && !can_transmit ? kNever : due;
   };
   TimePoint next = earliest(own_.poll_timeout(), turn_.poll_timeout());
+  next = earliest(next, unless_waiting(enterer_.poll_timeout()));
+  if (pairing_.phase == PairingPhase::kWaiting) {
+    next = earliest(next, pairing_.expires_at);
+  }
   for (const PeerSlot& slot : peers_) {
     if (slot) {
       next = earliest(next, slot->replica_.poll_timeout());

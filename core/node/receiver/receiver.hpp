@@ -15,6 +15,9 @@
 // Everything is per transmitter, up to the capacity. In sealed mode only paired transmitters are answered; in
 // plain mode any that probes is taken in while there is room.
 //
+// Pairing (enter_code): the next transmitters that probe are asked, one after the other, until one shows the
+// code that was entered. The key is handed to the host, and is in force when the host has stored it.
+//
 // It is a Machine. One radio command is under way at a time. What the host does not poll is dropped, oldest
 // first, and counted; deliveries are never dropped here: they wait for the host.
 #pragma once
@@ -24,12 +27,14 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <variant>
 
 #include "core/base/machine.hpp"
 #include "core/base/node_id.hpp"
 #include "core/base/ring.hpp"
 #include "core/link/connection.hpp"
+#include "core/link/pairing.hpp"
 #include "core/link/radio.hpp"
 #include "core/node/paired_peer.hpp"
 #include "core/state/replica.hpp"
@@ -55,6 +60,22 @@ struct ReceiverConfig {
 // The largest number of peers that ESP-NOW allows.
 inline constexpr std::size_t kReceiverPeersMax = 20;
 inline constexpr std::size_t kReceiverEventCapacity = 64;
+// How long a code that was entered waits for a transmitter that shows it.
+inline constexpr Duration kEnteredCodeLifetime = std::chrono::minutes{2};
+// Transmitters of others that are remembered not to show the code.
+inline constexpr std::size_t kRefusedMax = 8;
+
+enum class PairingPhase : std::uint8_t { kIdle, kWaiting, kExchanging, kDone, kFailed };
+constexpr std::string_view to_text(PairingPhase phase) {
+  constexpr std::string_view kNames[] = {"idle", "waiting", "exchanging", "done", "failed"};
+  return kNames[static_cast<std::size_t>(phase)];
+}
+struct PairingStatus {
+  PairingPhase phase = PairingPhase::kIdle;
+  link::PairingEvent::Reason reason = link::PairingEvent::Reason::kNone;  // of a failure
+  TimePoint expires_at = kNever;                                          // while waiting
+  NodeId peer;                                                            // when done
+};
 
 // One transmitter as the receiver knows it.
 class ReceiverPeer {
@@ -86,7 +107,7 @@ struct ReceiverEvent {
   TimePoint at{};
   NodeId peer;  // self: about the receiver's own settings
   std::variant<link::ConnectionEvent, liveness::Change, state::ReplicaEvent, state::ExchangeEvent,
-               telemetry::ReceiverEvent>
+               telemetry::ReceiverEvent, link::PairingEvent>
       what;
 };
 
@@ -150,6 +171,15 @@ class ReceiverBase {
   // The host has none and will have none soon: own settings count on without it.
   void start_without_wall_time(TimePoint now) { clock_.start_without_wall_time(now); }
 
+  // ---- pairing. False unless `code` is link::kCodeSize digits. `entropy`: from the operating system, new
+  // each time. A code that was entered before makes way.
+  bool enter_code(TimePoint now, std::string_view code, const link::PairingEntropy& entropy);
+  void cancel_pairing(TimePoint now);
+  // A key for the host to store; then handle_key_stored(). The peer is added, or gets its new key, by itself.
+  std::optional<link::PairedKey> poll_key();
+  void handle_key_stored(TimePoint now, bool is_durable);
+  const PairingStatus& pairing() const { return pairing_; }
+
   // ---- queries
   std::uint8_t channel() const { return config_.channel; }
   bool is_radio_up() const { return is_up_; }
@@ -172,6 +202,10 @@ class ReceiverBase {
   static constexpr std::size_t kAnswersMax = 4;
 
   void handle_probe(TimePoint now, NodeId from, const link::Probe& probe);
+  bool ask_for_pairing(TimePoint now, NodeId from);
+  bool handle_pairing_frame(TimePoint now, NodeId from, ByteSpan payload);
+  void follow_pairing(TimePoint now);
+  void end_pairing(PairingPhase phase, link::PairingEvent::Reason reason);
   void handle_message(TimePoint now, ReceiverPeer& peer, const link::Message& message);
   void follow(TimePoint now, ReceiverPeer& peer);
   void greet(TimePoint now);
@@ -193,6 +227,14 @@ class ReceiverBase {
   std::uint8_t status_ = 0;
   TimePoint handled_until_ = TimePoint::min();
   Ring<Answer, kAnswersMax> answers_;
+  link::PairingEnterer enterer_;
+  PairingStatus pairing_;
+  link::Code code_{};
+  crypto::Key pairing_secret_{};  // what entropy of each exchange is derived from
+  std::uint32_t exchanges_ = 0;
+  NodeId asked_;
+  std::optional<link::PairedKey> new_key_;
+  Ring<NodeId, kRefusedMax> refused_;
   std::size_t next_peer_ = 0;      // whose turn it is on the radio
   std::size_t next_store_ = 0;     // and in the store
   std::optional<NodeId> sent_to_;  // of the frame under way

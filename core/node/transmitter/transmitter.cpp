@@ -32,6 +32,7 @@ Transmitter::Transmitter(const TransmitterConfig& config)
       replica_{clock_, config.sections, config.self, config.self},
       queue_{config.queue},
       discovery_{config.discovery, rng_.fork()},
+      shower_{config.self},
       channel_{config.home_channel} {
   if (!config.peer.node.is_nobody()) {
     make_connection();
@@ -70,6 +71,12 @@ bool Transmitter::is_expected(NodeId from) const {
 void Transmitter::search(TimePoint now) {
   failures_ = 0;
   verify_until_ = kNever;
+  pairing_hold_until_ = kNever;
+  if (shower_.code()) {
+    set_phase(now, TransmitterPhase::kPairing);
+    discovery_.start(now, channel_);
+    return;
+  }
   if (config_.peer.node.is_nobody() && config_.mode == link::Mode::kSealed) {
     set_phase(now, TransmitterPhase::kUnpaired);
     return;
@@ -80,6 +87,9 @@ void Transmitter::search(TimePoint now) {
 
 void Transmitter::handle_frame(TimePoint now, NodeId from, ByteSpan payload,
                                std::optional<std::int8_t> rssi_dbm) {
+  if (handle_pairing_frame(now, from, payload)) {
+    return;
+  }
   if (payload.empty() || !is_expected(from)) {
     ++foreign_frame_count_;
     return;
@@ -121,6 +131,104 @@ void Transmitter::handle_probe_ack(TimePoint now, NodeId from, const link::Probe
   if (const auto found = discovery_.poll_event()) {
     handle_found(now, *found);
   }
+}
+
+// True for what belongs to pairing. A code that is not shown is answered as well, with a refusal, so that who
+// entered it does not wait in vain.
+bool Transmitter::handle_pairing_frame(TimePoint now, NodeId from, ByteSpan payload) {
+  const auto message = link::decode(payload);
+  if (!message.ok()) {
+    return false;
+  }
+  if (const auto* start = std::get_if<link::PairStart>(&*message)) {
+    shower_.handle_start(now, from, *start);
+  } else if (const auto* confirm = std::get_if<link::PairConfirm>(&*message)) {
+    shower_.handle_confirm(now, from, *confirm);
+  } else {
+    const auto* ack = std::get_if<link::ProbeAck>(&*message);
+    if (ack == nullptr || phase_ != TransmitterPhase::kPairing) {
+      return false;
+    }
+    // The receiver we have already answers as well; it is not the one whose owner stands there with a code.
+    if (from != config_.peer.node && discovery_.handle_answer(now, ack->sequence, ack->channel)) {
+      channel_ = discovery_.poll_event().value_or(link::Discovery::Found{ack->channel}).channel;
+      hold_for_pairing(now);
+    }
+    return true;
+  }
+  if (phase_ == TransmitterPhase::kPairing) {
+    channel_ = tuned_channel_;
+    discovery_.stop();
+    hold_for_pairing(now);
+  }
+  follow_pairing(now);
+  return true;
+}
+
+void Transmitter::hold_for_pairing(TimePoint now) {
+  pairing_hold_until_ = add_saturating(now, kPairingHold);
+}
+
+void Transmitter::show_code(TimePoint now, const link::PairingEntropy& entropy) {
+  shower_.open(now, entropy);
+  code_expires_at_ = add_saturating(now, link::kCodeLifetime);
+  new_key_.reset();
+  follow_pairing(now);
+  if (phase_ != TransmitterPhase::kRadioDown) {
+    discovery_.stop();
+    search(now);
+  }
+}
+
+void Transmitter::hide_code(TimePoint now) {
+  shower_.close(now);
+  follow_pairing(now);
+}
+
+std::optional<link::PairedKey> Transmitter::poll_key() {
+  auto key = shower_.poll_store();
+  if (key) {
+    new_key_ = key;
+  }
+  return key;
+}
+
+void Transmitter::handle_key_stored(TimePoint now, bool is_durable) {
+  shower_.handle_stored(now, is_durable);
+  follow_pairing(now);
+}
+
+void Transmitter::follow_pairing(TimePoint now) {
+  while (const auto event = shower_.poll_event()) {
+    add_event(now, *event);
+    if (event->kind == link::PairingEvent::Kind::kPaired && new_key_) {
+      // Not at once: the result may have to be repeated.
+      pairing_done_at_ = add_saturating(now, kPairingHold);
+      pairing_hold_until_ = pairing_done_at_;
+    }
+  }
+  const bool is_over = !shower_.code() && pairing_done_at_ == kNever;
+  if (is_over && phase_ == TransmitterPhase::kPairing && pairing_hold_until_ == kNever) {
+    discovery_.stop();
+    search(now);
+  }
+}
+
+void Transmitter::handle_pairing_timeout(TimePoint now) {
+  shower_.handle_timeout(now);
+  if (now >= pairing_done_at_) {
+    pairing_done_at_ = kNever;
+    const link::PairedKey key = *new_key_;
+    new_key_.reset();
+    set_peer(now, {key.peer, key.key});
+  }
+  if (now >= pairing_hold_until_) {
+    pairing_hold_until_ = kNever;
+    if (phase_ == TransmitterPhase::kPairing && shower_.code()) {
+      discovery_.start(now, 0);
+    }
+  }
+  follow_pairing(now);
 }
 
 void Transmitter::handle_found(TimePoint now, const link::Discovery::Found& found) {
@@ -184,11 +292,13 @@ void Transmitter::handle_tuned(TimePoint now, bool is_done) {
 void Transmitter::handle_timeout(TimePoint now) {
   handled_until_ = now;
   if (turn_.give_up(now)) {
-    const bool was_send = underway_ == Underway::kProbe || underway_ == Underway::kUnicast;
+    const bool was_send =
+        underway_ == Underway::kProbe || underway_ == Underway::kUnicast || underway_ == Underway::kPairing;
     was_send ? handle_sent(now, link::SendStatus::kNotSent) : handle_tuned(now, false);
   }
   queue_.handle_timeout(now);
   replica_.handle_timeout(now);
+  handle_pairing_timeout(now);
   discovery_.handle_timeout(now);
   if (connection_) {
     connection_->handle_timeout(now);
@@ -231,6 +341,7 @@ TimePoint Transmitter::poll_timeout() const {
   TimePoint next = earliest(unless_waiting(queue_.poll_timeout()), replica_.poll_timeout());
   next = earliest(next, turn_.poll_timeout());
   next = earliest(next, discovery_.poll_timeout());
+  next = earliest(next, earliest(shower_.poll_timeout(), earliest(pairing_done_at_, pairing_hold_until_)));
   if (connection_) {
     next = earliest(next, unless_waiting(connection_->poll_timeout()));
     next = earliest(next, silence_due());
@@ -276,10 +387,17 @@ void Transmitter::follow_connection(TimePoint now) {
 // ---- output
 
 std::optional<RadioCommand> Transmitter::poll_radio(TimePoint now, MutableByteSpan out) {
-  if (phase_ == TransmitterPhase::kRadioDown || phase_ == TransmitterPhase::kUnpaired || !turn_.is_free()) {
+  if (phase_ == TransmitterPhase::kRadioDown || !turn_.is_free()) {
     return std::nullopt;
   }
-  if (phase_ == TransmitterPhase::kSearching) {
+  if (const auto command = poll_pairing(now, out)) {
+    return command;
+  }
+  if (phase_ == TransmitterPhase::kUnpaired) {
+    return std::nullopt;
+  }
+  const bool is_held = phase_ == TransmitterPhase::kPairing && pairing_hold_until_ != kNever;
+  if (phase_ == TransmitterPhase::kSearching || (phase_ == TransmitterPhase::kPairing && !is_held)) {
     return poll_discovery(now, out);
   }
   if (tuned_channel_ != channel_) {
@@ -287,6 +405,9 @@ std::optional<RadioCommand> Transmitter::poll_radio(TimePoint now, MutableByteSp
     underway_ = Underway::kHomeTune;
     turn_.begin(now);
     return RadioCommand{.kind = RadioCommand::Kind::kTune, .to = {}, .size = 0, .channel = channel_};
+  }
+  if (is_held) {
+    return std::nullopt;
   }
   const std::size_t size = poll_unicast(now, out);
   if (size == 0) {
@@ -296,6 +417,18 @@ std::optional<RadioCommand> Transmitter::poll_radio(TimePoint now, MutableByteSp
   turn_.begin(now);
   return RadioCommand{
       .kind = RadioCommand::Kind::kSend, .to = config_.peer.node, .size = size, .channel = channel_};
+}
+
+std::optional<RadioCommand> Transmitter::poll_pairing(TimePoint now, MutableByteSpan out) {
+  const auto outgoing = shower_.poll_transmit(now);
+  if (!outgoing) {
+    return std::nullopt;
+  }
+  underway_ = Underway::kPairing;
+  turn_.begin(now);
+  const std::size_t size = link::encode(link::widen(outgoing->message), out);
+  return RadioCommand{
+      .kind = RadioCommand::Kind::kSend, .to = outgoing->to, .size = size, .channel = tuned_channel_};
 }
 
 std::optional<RadioCommand> Transmitter::poll_discovery(TimePoint now, MutableByteSpan out) {

@@ -14,6 +14,10 @@
 // acknowledged, or silence of silence_max although the receiver owes an answer, start a sweep at once; the
 // session stays, so a receiver that is found again goes on where it was.
 //
+// Pairing (show_code): while a code is shown the sweep looks for a receiver whose owner has entered it; a
+// link that exists pauses meanwhile. The key is handed to the host, and is in force when the host has stored
+// it.
+//
 // It is a Machine. One radio command is under way at a time (core/link/radio.hpp). Events wait in rings; what
 // the host does not poll is dropped, oldest first, and counted.
 #pragma once
@@ -30,6 +34,7 @@
 #include "core/base/ring.hpp"
 #include "core/link/connection.hpp"
 #include "core/link/discovery.hpp"
+#include "core/link/pairing.hpp"
 #include "core/link/radio.hpp"
 #include "core/node/paired_peer.hpp"
 #include "core/state/replica.hpp"
@@ -57,9 +62,20 @@ struct TransmitterConfig {
 
 inline constexpr Duration kVerifyPatience = std::chrono::milliseconds{600};
 
-enum class TransmitterPhase : std::uint8_t { kRadioDown, kUnpaired, kSearching, kVerifying, kLinked };
+// In pairing: how long to stay where a receiver has answered, and after each message of the exchange.
+inline constexpr Duration kPairingHold = std::chrono::seconds{1};
+
+enum class TransmitterPhase : std::uint8_t {
+  kRadioDown,
+  kUnpaired,
+  kSearching,
+  kVerifying,
+  kLinked,
+  kPairing
+};
 constexpr std::string_view to_text(TransmitterPhase phase) {
-  constexpr std::string_view kNames[] = {"radio_down", "unpaired", "searching", "verifying", "linked"};
+  constexpr std::string_view kNames[] = {"radio_down", "unpaired", "searching",
+                                         "verifying",  "linked",   "pairing"};
   return kNames[static_cast<std::size_t>(phase)];
 }
 
@@ -73,7 +89,7 @@ struct PhaseChanged {
 struct TransmitterEvent {
   TimePoint at{};
   std::variant<PhaseChanged, link::ConnectionEvent, liveness::Change, state::ReplicaEvent,
-               state::ExchangeEvent, telemetry::SenderEvent>
+               state::ExchangeEvent, telemetry::SenderEvent, link::PairingEvent>
       what;
 };
 
@@ -114,6 +130,17 @@ class Transmitter {
   // A new peer, after pairing; nobody: forget the old one.
   void set_peer(TimePoint now, const PairedPeer& peer);
 
+  // ---- pairing. Shows a new code, for link::kCodeLifetime. `entropy`: from the operating system, new each
+  // time.
+  void show_code(TimePoint now, const link::PairingEntropy& entropy);
+  void hide_code(TimePoint now);
+  // A key for the host to store; then handle_key_stored().
+  std::optional<link::PairedKey> poll_key();
+  void handle_key_stored(TimePoint now, bool is_durable);
+  const link::PairingShower& pairing() const { return shower_; }
+  // When the code that is shown dies.
+  TimePoint code_expires_at() const { return code_expires_at_; }
+
   // ---- settings: poll_store(), change() and so on are the replica's own
   state::Replica& replica() { return replica_; }
   const state::Replica& replica() const { return replica_; }
@@ -139,7 +166,7 @@ class Transmitter {
   const TransmitterConfig& config() const { return config_; }
 
  private:
-  enum class Underway : std::uint8_t { kNothing, kProbe, kSweepTune, kHomeTune, kUnicast };
+  enum class Underway : std::uint8_t { kNothing, kProbe, kSweepTune, kHomeTune, kUnicast, kPairing };
 
   bool is_expected(NodeId from) const;
   void make_connection();
@@ -148,10 +175,15 @@ class Transmitter {
   void handle_probe_ack(TimePoint now, NodeId from, const link::ProbeAck& ack);
   void handle_found(TimePoint now, const link::Discovery::Found& found);
   void handle_message(TimePoint now, const link::Message& message);
+  bool handle_pairing_frame(TimePoint now, NodeId from, ByteSpan payload);
+  void hold_for_pairing(TimePoint now);
+  void follow_pairing(TimePoint now);
+  void handle_pairing_timeout(TimePoint now);
   void follow_connection(TimePoint now);
   void watch_silence(TimePoint now);
   TimePoint silence_due() const;
   std::optional<link::RadioCommand> poll_discovery(TimePoint now, MutableByteSpan out);
+  std::optional<link::RadioCommand> poll_pairing(TimePoint now, MutableByteSpan out);
   std::size_t poll_unicast(TimePoint now, MutableByteSpan out);
   template <typename What>
   void add_event(TimePoint now, const What& what) {
@@ -166,6 +198,11 @@ class Transmitter {
   telemetry::CellsSplitter cells_;
   link::Discovery discovery_;
   std::optional<Connection> connection_;
+  link::PairingShower shower_;
+  std::optional<link::PairedKey> new_key_;
+  TimePoint code_expires_at_ = kNever;
+  TimePoint pairing_hold_until_ = kNever;
+  TimePoint pairing_done_at_ = kNever;
   link::RadioTurn turn_;
   Underway underway_ = Underway::kNothing;
   TransmitterPhase phase_ = TransmitterPhase::kRadioDown;

@@ -133,7 +133,8 @@ TEST(Transmitter, AnAnswerAloneIsNoLink) {
   EXPECT_EQ(channels.size(), 13U);
 }
 
-// All of its memory is inside the object. An ESP32-class chip has 320 KB, of which Wi-Fi takes the larger half.
+// All of its memory is inside the object. An ESP32-class chip has 320 KB, of which Wi-Fi takes the larger
+// half.
 TEST(Transmitter, FitsAMicrocontroller) {
   std::printf("a transmitter takes %zu bytes, its queue %zu of them\n", sizeof(Transmitter),
               sizeof(telemetry::Sender<>));

@@ -24,3 +24,5 @@ assert complete("amphora", "emulate", "tinybms", "--sl") == ["--sleep-after", "-
 assert complete("amphora", "emulate", "tinybms", "--fault", "s") == ["silent", "stuck"]
 assert sorted(complete("amphora", "demo", "--only", "g")) == ["gateway", "gx"]
 assert complete("amphora", "bms", "write", "--p") == ["--port"]
+assert complete("amphora", "pair", "s") == ["show", "status"]
+assert complete("amphora", "pair", "enter", "--p") == ["--password-file"]

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import threading
+import urllib.request
 
 from program import AMPHORA, PATIENCE, folder, wait_for
 
@@ -63,13 +64,21 @@ def first_message(port, topic):
 
 
 with folder() as place:
-    demo = Demo(place, "--seconds", "12")
+    demo = Demo(place, "--seconds", "15")
     mqtt_port = demo.find(r"mosquitto_sub -p (\d+)").group(1)
     demo.find(r"ready\n")
     state = json.loads(first_message(mqtt_port, "amphora/+/battery/state"))
     assert state["cell_count"] == 16 and 0 < state["soc_percent"] <= 100, state
     discovery = json.loads(first_message(mqtt_port, "homeassistant/#"))
     assert discovery, "no discovery"
+    # The battery reaches the house by radio.
+    receiver = demo.find(r"receiver\s+(http://\S+)").group(1)
+
+    def received():
+        with urllib.request.urlopen(f"{receiver}api/v1/state", timeout=PATIENCE) as answer:
+            return json.load(answer).get("battery", {}).get("soc_percent")
+
+    assert 0 < wait_for("the battery at the receiver", received) <= 100
     assert demo.wait() == 0, demo.text()
     assert not processes_in(place), processes_in(place)
 
@@ -83,13 +92,14 @@ with folder() as place:
     # A killed device is reported and may be missing; the end of the gateway is the end.
     demo = Demo(place)
     demo.find(r"ready\n")
-    children = {re.search(r"emulate \w+| run |mosquitto", command).group(0).strip(): pid
+    children = {re.search(r"emulate \w+|(gateway|receiver).toml|mosquitto", command).group(0).strip(): pid
                 for pid, command in processes_in(place) if pid != demo.child.pid}
-    assert set(children) == {"mosquitto", "emulate tinybms", "emulate gx", "run"}, children
+    assert set(children) == {"mosquitto", "emulate tinybms", "emulate gx", "emulate air", "gateway.toml",
+                             "receiver.toml"}, children
     os.kill(children["emulate tinybms"], signal.SIGKILL)
     demo.find(r"bms has ended \(signal 9")
     assert demo.child.poll() is None
-    os.kill(children["run"], signal.SIGKILL)
+    os.kill(children["gateway.toml"], signal.SIGKILL)
     assert demo.wait() == 1, demo.text()
     assert "gateway has ended (signal 9" in demo.text(), demo.text()
     assert not processes_in(place), processes_in(place)

@@ -375,6 +375,8 @@ export interface BoxField {
   choices?: Choice[];
   is_set?: boolean;
   help?: string;
+  writable?: boolean; // false: shown, not to be changed here
+  shared?: boolean; // one of the settings that two boxes share, changed there
 }
 
 export interface BoxSection {

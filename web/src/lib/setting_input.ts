@@ -60,6 +60,11 @@ export function to_input(value: number | undefined, step: number | undefined): s
   return value === undefined ? "" : value.toFixed(digits_of_step(step));
 }
 
+// The same without zeros at the end, for values whose step is finer than people set them: 37, not 37.000.
+export function to_short_input(value: number | undefined, step: number | undefined): string {
+  return value === undefined ? "" : String(Number(to_input(value, step)));
+}
+
 // Whether two values are the same at the resolution of the setting.
 export function is_same(a: number | undefined, b: number | undefined, step: number | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;

@@ -61,6 +61,8 @@ class RealProgram {
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (text) => {
         log = (log + text).slice(-20_000);
+        // The demo prints where its receiver is; its port is free, not chosen.
+        this.receiver_url ??= /receiver +(http:\S+?)\/? /.exec(log)?.[1];
       });
     }
     child.on("error", (error) => {

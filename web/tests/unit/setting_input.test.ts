@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
-import { check_ip, is_same, parse_number, range_text, to_input } from "../../src/lib/setting_input";
+import { check_ip, is_same, parse_number, range_text, to_input, to_short_input } from "../../src/lib/setting_input";
 
 const kVoltage = { min: 1.2, max: 4.5, step: 0.001, unit: "V" };
 const error_of = (typed: string, rule = kVoltage) => {
@@ -49,6 +49,9 @@ it("compares at the resolution of the setting", () => {
 it("writes stored values with the digits of the step", () => {
   expect(to_input(4.2, 0.001)).toBe("4.200");
   expect(to_input(undefined, 0.001)).toBe("");
+  expect(to_short_input(37, 0.001)).toBe("37");
+  expect(to_short_input(3.45, 0.001)).toBe("3.45");
+  expect(to_short_input(undefined, 0.001)).toBe("");
 });
 
 it("takes an address of four numbers, and leaves an empty one to the box", () => {

@@ -5,7 +5,7 @@
 import { signal } from "@preact/signals";
 import { ApiError } from "../../api/client";
 import type { BoxField } from "../../api/types";
-import { check_ip, parse_number, range_text, to_input } from "../../lib/setting_input";
+import { check_ip, parse_number, range_text, to_short_input } from "../../lib/setting_input";
 import { Note } from "./card";
 import { ChoiceInput, NumberInput, type Outcome, SecretInput, SettingRow, SwitchInput, TextInput } from "./setting_row";
 
@@ -29,7 +29,8 @@ const busy_form = signal<string | undefined>(undefined);
 
 function stored_value(field: BoxField): Value {
   if (field.kind === "bool") return field.value === true;
-  if (field.kind === "number") return to_input(typeof field.value === "number" ? field.value : undefined, field.step);
+  if (field.kind === "number")
+    return to_short_input(typeof field.value === "number" ? field.value : undefined, field.step);
   return field.kind === "secret" || field.value === undefined ? "" : String(field.value);
 }
 
@@ -113,6 +114,7 @@ async function save(form_id: string, section: FormSection, on_save: Save): Promi
 }
 
 function allowed_text(field: BoxField): string {
+  if (field.shared === true) return "both boxes share this: change it under “Both sides”";
   if (field.kind === "number") return range_text(field);
   if (field.kind === "secret") return field.is_set === true ? "one is stored; it is never shown" : "";
   return field.kind === "ip" ? "for example 192.168.1.20" : "";
@@ -127,7 +129,7 @@ function FieldRow({ form_id, field, can_edit }: { form_id: string; field: BoxFie
   const error = result && "error" in result ? result.error : is_changed ? refusals.value[id] : undefined;
   const is_overtaken = is_changed && draft.base !== stored && field.kind !== "secret";
   const shown = draft?.value ?? stored;
-  const is_disabled = !can_edit || busy_form.value === form_id;
+  const is_disabled = !can_edit || field.writable === false || busy_form.value === form_id;
   const on_input = (value: Value) => set_draft(form_id, field, value);
   const common = { id, is_disabled, is_invalid: error !== undefined, on_input, value: String(shown) };
   return (

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// The house's scenarios hold and repeat to the byte, the named situations come out as they should, and every
+// checker notices a host that breaks a promise.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "sim/scenarios/house_world.hpp"
+#include "sim/scenarios/scenario.hpp"
+
+namespace amphora::sim {
+namespace {
+
+using energy::Mode;
+using energy::Position;
+using energy::Relay;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+std::string describe(const ViolationLog& log) {
+  std::ostringstream text;
+  for (std::size_t i = 0; i < log.kept().size(); ++i) {
+    const Violation& violation = log.kept()[i];
+    text << "invariant " << violation.invariant << " at " << to_microseconds(violation.at) / 1'000'000
+         << " s: " << violation.rule << " a=" << violation.a << " b=" << violation.b << "\n";
+  }
+  return text.str();
+}
+
+HousePlan plan_of(std::string_view name, std::uint64_t seed = 1) {
+  return *make_house_plan(name, seed, std::nullopt, {});
+}
+
+class EveryHouseScenario : public ::testing::TestWithParam<std::string_view> {};
+
+TEST_P(EveryHouseScenario, BreaksNoInvariantAndRepeatsToTheByte) {
+  const Options options{.seed = 7, .seeds = 3, .duration = hours{72}};
+  const auto first = run(GetParam(), options);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->violation_count, 0U) << (first->violations.empty() ? "" : first->violations.front().rule);
+  EXPECT_EQ(run(GetParam(), options)->digest, first->digest);
+  Options other = options;
+  other.seed = 8;
+  EXPECT_NE(run(GetParam(), other)->digest, first->digest);
+}
+
+std::vector<std::string_view> house_names() {
+  std::vector<std::string_view> names;
+  for (const HouseScenario& scenario : house_scenarios()) {
+    names.push_back(scenario.name);
+  }
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Sim, EveryHouseScenario, ::testing::ValuesIn(house_names()), [](const auto& info) {
+  std::string name{info.param};
+  std::erase(name, '-');
+  return name;
+});
+
+TEST(HouseRun, RandomTroubleBreaksNothing) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    const auto world = std::make_unique<HouseWorld>(plan_of("house-trouble", seed));
+    world->run();
+    ASSERT_TRUE(world->violations().is_empty()) << "seed " << seed << "\n" << describe(world->violations());
+  }
+}
+
+TEST(HouseRun, EveryCombinationOfModesHoldsInEachSeason) {
+  for (std::uint32_t bits = 0; bits < (1U << energy::kModeCount); ++bits) {
+    HouseScenarioOptions options;
+    options.modes.emplace();
+    for (std::size_t i = 0; i < energy::kModeCount; ++i) {
+      options.modes->set(static_cast<Mode>(i), ((bits >> i) & 1U) != 0);
+    }
+    for (const int day : {0, 85, 180, 290}) {
+      HousePlan plan = *make_house_plan("house", bits + 1, hours{24 * 4}, options);
+      plan.start_unix_s += std::int64_t{day} * 86'400;
+      HouseWorld world{plan};
+      world.run();
+      ASSERT_TRUE(world.violations().is_empty()) << "modes " << bits << " from day " << day << "\n"
+                                                 << describe(world.violations());
+    }
+  }
+}
+
+// The same house, with steps of any size that the sensors' ages allow.
+TEST(HouseRun, EnergyIsConservedWithCoarseAndFineSteps) {
+  for (const int step : {1, 2, 4}) {
+    HousePlan plan = *make_house_plan("house", 5, hours{24 * 10}, {});
+    plan.step = seconds{step};
+    HouseWorld world{plan};
+    world.run();
+    EXPECT_TRUE(world.violations().is_empty()) << step << " s\n" << describe(world.violations());
+    EXPECT_GT(world.figures().energy.sun_uj, 0);
+    EXPECT_LE(world.figures().error_ppm_max, 100);
+  }
+}
+
+TEST(HouseRun, AHouseWithoutGridAtNightLivesOnItsBattery) {
+  const HousePlan plan = plan_of("house-outage", 3);
+  HouseWorld world{plan};
+  std::int64_t in_outages = 0;
+  std::size_t outage = 0;
+  while (world.step()) {
+    while (outage < plan.outages.size() && world.now() >= plan.outages[outage].until) {
+      ++outage;
+    }
+    const bool is_out = outage < plan.outages.size() && world.now() >= plan.outages[outage].from;
+    ASSERT_EQ(world.contact(Relay::kGrid), Position::kClosed) << "backup keeps the grid closed";
+    in_outages += is_out && world.battery().current() < Milliamps{0} ? 1 : 0;
+  }
+  EXPECT_GT(in_outages, 4'000) << "the battery carried the house";
+  EXPECT_TRUE(world.violations().is_empty()) << describe(world.violations());
+}
+
+TEST(HouseRun, AnExhaustedImportLimitSurvivesTheRebootAndEndsAtFive) {
+  HouseWorld world{plan_of("house-import-limit", 2)};
+  bool was_running = true;
+  bool was_open = false;
+  int boots_while_open = 0;
+  int releases = 0;
+  while (world.step()) {
+    const bool is_running = world.controller() != nullptr;
+    const bool is_open = world.contact(Relay::kGrid) == Position::kOpen;
+    boots_while_open += is_running && !was_running && is_open ? 1 : 0;
+    if (was_open && !is_open) {
+      ++releases;
+      EXPECT_EQ(world.local_s() / 60 % 1'440, 5 * 60);
+    }
+    was_running = is_running;
+    was_open = is_open;
+  }
+  EXPECT_GE(boots_while_open, 2);
+  EXPECT_GE(releases, 2);
+  EXPECT_TRUE(world.violations().is_empty()) << describe(world.violations());
+}
+
+TEST(HouseRun, EcoShedsThreeLoadsAndGivesThemBack) {
+  EnumSet<Relay> opened;
+  EnumSet<Relay> closed_again;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    HouseWorld world{plan_of("house-eco", seed)};
+    energy::PerRelay<Position> before{};
+    before.fill(Position::kClosed);
+    while (world.step()) {
+      for (std::size_t i = energy::kFirstLoad; i < energy::kRelayCount; ++i) {
+        const Position position = world.contact(energy::relay_at(i));
+        if (position != before[i]) {
+          (position == Position::kOpen ? opened : closed_again).set(energy::relay_at(i));
+        }
+        before[i] = position;
+      }
+    }
+    EXPECT_TRUE(world.violations().is_empty()) << "seed " << seed << "\n" << describe(world.violations());
+  }
+  for (const Relay relay : {Relay::kHeater, Relay::kPump, Relay::kLoad3}) {
+    EXPECT_TRUE(opened.has(relay)) << energy::to_text(relay);
+    EXPECT_TRUE(closed_again.has(relay)) << energy::to_text(relay);
+  }
+}
+
+// Minutes of the day on which the inverter output was closed, in order of the steps: what the wall showed
+// when it moved.
+std::vector<std::pair<std::int64_t, Position>> output_moves(HouseWorld& world) {
+  std::vector<std::pair<std::int64_t, Position>> moves;
+  Position before = world.contact(Relay::kInverterOutput);
+  while (world.step()) {
+    const Position position = world.contact(Relay::kInverterOutput);
+    if (position != before) {
+      moves.emplace_back(world.local_s() / 60 % 1'440, position);
+    }
+    before = position;
+  }
+  return moves;
+}
+
+TEST(HouseRun, WindowsFollowTheWallOnTheDaysOf23And25Hours) {
+  const std::vector<std::pair<std::int64_t, Position>> day{
+      {7 * 60, Position::kClosed}, {19 * 60, Position::kOpen}, {22 * 60, Position::kClosed}};
+  // In spring 02:00 becomes 03:00, so that the window until 02:30 ends with the jump. In autumn 02:30 comes
+  // twice: open at the first, closed again when the wall goes back to 02:00, open at the second.
+  HouseWorld spring{plan_of("house-spring")};
+  HouseWorld autumn{plan_of("house-autumn")};
+  const auto in_spring = output_moves(spring);
+  const auto in_autumn = output_moves(autumn);
+  const auto count = [](const auto& moves, std::int64_t minute, Position position) {
+    return std::count(moves.begin(), moves.end(), std::pair{minute, position});
+  };
+  for (const auto& [minute, position] : day) {
+    EXPECT_EQ(count(in_spring, minute, position), 3) << minute;
+    EXPECT_EQ(count(in_autumn, minute, position), 3) << minute;
+  }
+  EXPECT_EQ(count(in_spring, 180, Position::kOpen), 1);
+  EXPECT_EQ(count(in_spring, 150, Position::kOpen), 2);
+  EXPECT_EQ(count(in_autumn, 120, Position::kClosed), 1);
+  EXPECT_EQ(count(in_autumn, 150, Position::kOpen), 4);
+  EXPECT_TRUE(spring.violations().is_empty()) << describe(spring.violations());
+  EXPECT_TRUE(autumn.violations().is_empty()) << describe(autumn.violations());
+}
+
+TEST(HouseRun, WithoutADateTheOutputStaysClosedAndTheLimitStillCounts) {
+  const HousePlan plan = plan_of("house-time-unknown", 4);
+  HouseWorld world{plan};
+  bool was_exhausted = false;
+  bool has_opened_after = false;
+  while (world.step()) {
+    if (world.now() < TimePoint{plan.time_known_after}) {
+      was_exhausted = was_exhausted || world.controller()->is_import_exhausted();
+      // Only an empty battery behind an exhausted limit may open it.
+      if (!world.controller()->is_minimum_soc_reached()) {
+        ASSERT_EQ(world.contact(Relay::kInverterOutput), Position::kClosed);
+      }
+    } else {
+      has_opened_after = has_opened_after || world.contact(Relay::kInverterOutput) == Position::kOpen;
+    }
+  }
+  EXPECT_TRUE(was_exhausted);
+  EXPECT_TRUE(has_opened_after) << "the windows begin to count with the date";
+  EXPECT_TRUE(world.violations().is_empty()) << describe(world.violations());
+}
+
+TEST(HouseRun, ModesAreParsedAsTheyAreWritten) {
+  EXPECT_EQ(parse_modes("none")->bits(), 0U);
+  EXPECT_TRUE(parse_modes("self-consumption+import_limit")->has(Mode::kImportLimit));
+  EXPECT_TRUE(parse_modes("eco")->has(Mode::kEco));
+  for (const std::string_view wrong : {"", "eco+", "+eco", "ecology", "eco,backup", "ec"}) {
+    EXPECT_FALSE(parse_modes(wrong).has_value()) << wrong;
+  }
+}
+
+struct BrokenHouse {
+  HouseSabotage sabotage;
+  std::string_view scenario;
+  int invariant;
+};
+
+class EveryHouseSabotage : public ::testing::TestWithParam<BrokenHouse> {};
+
+TEST_P(EveryHouseSabotage, IsNoticed) {
+  HousePlan plan = plan_of(GetParam().scenario, 2);
+  plan.sabotage = GetParam().sabotage;
+  HouseWorld world{plan};
+  world.run();
+  ASSERT_FALSE(world.violations().is_empty());
+  bool is_found = false;
+  for (std::size_t i = 0; i < world.violations().kept().size(); ++i) {
+    is_found = is_found || world.violations().kept()[i].invariant == GetParam().invariant;
+  }
+  EXPECT_TRUE(is_found) << describe(world.violations());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Sim, EveryHouseSabotage,
+    ::testing::Values(BrokenHouse{HouseSabotage::kClosesExhausted, "house-import-limit", kInvariantRelays},
+                      BrokenHouse{HouseSabotage::kChatters, "house-outage", kInvariantRelays},
+                      BrokenHouse{HouseSabotage::kIgnoresOpen, "house-import-limit", kInvariantRelays},
+                      BrokenHouse{HouseSabotage::kLeaksEnergy, "house-outage", kInvariantRelays},
+                      BrokenHouse{HouseSabotage::kWritesAlways, "house-outage", kInvariantStore},
+                      BrokenHouse{HouseSabotage::kForgetsFacts, "house-import-limit", kInvariantRelays}),
+    [](const auto& info) { return std::string{to_text(info.param.sabotage)}; });
+
+}  // namespace
+}  // namespace amphora::sim

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The named scenarios of the house, and random plans.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "sim/scenarios/house_plan.hpp"
+
+namespace amphora::sim {
+
+struct HouseScenarioOptions {
+  // Which modes are on; empty: the scenario's own.
+  std::optional<EnumSet<energy::Mode>> modes;
+};
+
+// "self-consumption+eco", "import_limit", "none". Dashes and underscores mean the same. Empty for anything
+// else.
+std::optional<EnumSet<energy::Mode>> parse_modes(std::string_view text);
+
+struct HouseScenario {
+  std::string_view name;
+  std::string_view summary;
+  Duration duration{};
+};
+
+std::span<const HouseScenario> house_scenarios();
+
+// The plan of one seed. `duration` empty: the scenario's own. Empty for an unknown name.
+std::optional<HousePlan> make_house_plan(std::string_view name, std::uint64_t seed,
+                                         std::optional<Duration> duration,
+                                         const HouseScenarioOptions& options);
+
+}  // namespace amphora::sim
