@@ -328,6 +328,7 @@ void Controller::decide(TimePoint now, bool is_cycle) {
     commanded_before[i] = arbiter_.relay(relay_at(i)).commanded;
     mismatched_before[i] = arbiter_.relay(relay_at(i)).is_mismatched;
   }
+  has_decided_ = true;
   arbiter_.decide(now, asks_, inputs_.measured);
   for (std::size_t i = 0; i < kRelayCount; ++i) {
     const RelayState& state = arbiter_.relay(relay_at(i));
@@ -395,7 +396,7 @@ std::optional<Command> Controller::poll_transmit(TimePoint) {
       return RelayCommand{relay_at(i), *commanded};
     }
   }
-  if (is_inverter_to_ask_) {
+  if (is_inverter_to_ask_ && has_decided_) {
     is_inverter_to_ask_ = false;
     return inverter_request_;
   }

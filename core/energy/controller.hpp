@@ -209,6 +209,7 @@ class Controller {
   ModeSettings settings_;
   Inputs inputs_;
   bool has_inputs_ = false;
+  bool has_decided_ = false;
   std::optional<TimePoint> started_at_;
   TimePoint next_cycle_{};  // the first is due at once
 
@@ -228,7 +229,7 @@ class Controller {
   InverterRequest inverter_request_;
 
   std::uint32_t relays_to_command_ = 0;  // bit for each relay
-  bool is_inverter_to_ask_ = false;
+  bool is_inverter_to_ask_ = true;       // with the first decision
   Ring<Event, kEventCapacity> events_;
 
   Facts stored_;                         // as the store has it
