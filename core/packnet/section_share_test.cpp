@@ -495,9 +495,10 @@ TEST(SectionShare, OfTwoThatBeginAtOnceTheLowerGoesOn) {
     (void)rig.run(1s);
     const state::Record mine = rig.node.replica.current(9);
     rig.hear(1, Announcement{9, 0, 0});
-    while (rig.metrics().segments_sent == 0) {
+    for (int i = 0; i < 100 && rig.metrics().segments_sent == 0; ++i) {
       (void)rig.run(1ms);
     }
+    ASSERT_GT(rig.metrics().segments_sent, 0U);
     rig.hear_record(other, 9, mine);
     (void)rig.run(1s);
     EXPECT_EQ(rig.metrics().records_sent, other < 10 ? 0U : 1U) << int{other};
