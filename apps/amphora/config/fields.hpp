@@ -39,7 +39,13 @@ enum class TextRule : std::uint8_t {
   kOptionalRadio,   // NAME or air://ADDRESS:PORT?mac=MAC, or empty
   kChannels,        // Wi-Fi channels: "1-13", "1,6,11"
   kOptionalMac,     // 02:00:00:00:00:01, or empty
-  kOptionalCountry  // two capital letters, or empty
+  kOptionalCountry,  // two capital letters, or empty
+  kBmsProfile,       // the name of a profile, or an absolute path
+  kOptionalSensor,   // where a power or current is read (runtime/inputs), or empty
+  kOptionalRelay,    // what works a contact (runtime/relays), or empty
+  kOptionalLight,    // what shows lights (runtime/indicator), or empty
+  kLoads,            // names of loads, separated by commas, or empty
+  kOptionalHardware  // hardware number: 16 hexadecimal digits, not zero, or empty
 };
 
 // A set of roles: which boxes have a field.
@@ -49,7 +55,8 @@ constexpr RoleSet only(Role role) {
 }
 inline constexpr RoleSet kNoRole = 0;
 inline constexpr RoleSet kBatteryRoles = only(Role::kBmsGateway) | only(Role::kTransmitter);
-inline constexpr RoleSet kAnyRole = kBatteryRoles | only(Role::kReceiver);
+inline constexpr RoleSet kPackRole = only(Role::kPack);
+inline constexpr RoleSet kAnyRole = kBatteryRoles | kPackRole | only(Role::kReceiver);
 constexpr bool has_role(RoleSet roles, Role role) {
   return (roles & only(role)) != 0;
 }
@@ -95,7 +102,7 @@ struct Section {
   std::string_view name;  // empty: the keys before the first section
   std::string_view title;
   std::string_view help;
-  bool is_restart_needed;  // whether a change from the web takes effect only after a restart
+  RoleSet restart_for;  // whose boxes put a change from the web in force only after a restart
   RoleSet roles = kAnyRole;
 };
 

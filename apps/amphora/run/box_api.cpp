@@ -135,7 +135,7 @@ void Box::box_settings(Reply reply) {
     nlohmann::json& section = settings["sections"][i];
     const bool differs = section["fields"] != started["sections"][i]["fields"];
     const auto name = section["name"].get<std::string>();
-    section["restart_needed"] = differs && config::is_restart_needed(name);
+    section["restart_needed"] = differs && config::is_restart_needed(name, config().box.role);
     for (nlohmann::json& field : section["fields"]) {
       const config::Field* const known =
           config::find_field(name == "box" ? std::string{} : name, field["name"].get<std::string>());
@@ -185,7 +185,7 @@ void Box::put_box_settings(const runtime::http::BoxSettingsChange& change, const
   }
   journal_.note(EventLevel::kNotice, "settings", "box_settings_changed",
                 who(actor) + " changed the settings of section " + change.section + ".");
-  const bool is_restart_needed = config::is_restart_needed(change.section);
+  const bool is_restart_needed = config::is_restart_needed(change.section, config().box.role);
   store_->put_section(
       SettingsStore::store_key(change.section), settings_.section_content(change.section),
       [reply, is_restart_needed](const std::optional<runtime::SysError>& error) {
