@@ -102,9 +102,7 @@ struct BusSection {
 struct IndicatorSection {
   std::string bar;
   std::string digits;
-  std::string green;
-  std::string yellow;
-  std::string red;
+  std::string leds;
   std::string buzzer;
 };
 

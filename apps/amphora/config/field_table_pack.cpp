@@ -35,7 +35,7 @@ consteval Field device(std::string_view section, std::string_view key, std::stri
 
 template <Relay Place>
 consteval Field input(std::string_view title, std::string_view help) {
-  return device("inputs", to_text(Place), title, TextRule::kOptionalSensor, help,
+  return device("inputs", to_text(Place), title, TextRule::kOptionalInput, help,
                 text_at<&Config::inputs, &InputsSection::place, index_of(Place)>());
 }
 
@@ -67,7 +67,7 @@ constexpr std::array kRows{
     input<Relay::kLoad4>("Load 4", "What a further load takes."),
     input<Relay::kLoad5>("Load 5", "What a further load takes."),
     input<Relay::kLoad6>("Load 6", "What a further load takes."),
-    device("inputs", "ac_voltage", "AC voltage", TextRule::kOptionalSensor,
+    device("inputs", "ac_voltage", "AC voltage", TextRule::kOptionalVoltage,
            "Mains voltage, where it is measured; else ac_nominal_v counts.",
            text<&Config::inputs, &InputsSection::ac_voltage>()),
     number_row("inputs", "ac_nominal_v", "Nominal AC voltage", "V", in_units(1000, 50, 500, 100),
@@ -158,18 +158,15 @@ constexpr std::array kRows{
            "What this pack is called on the bus; empty: made from the identity of the machine and the name "
            "of the box. Two packs must never have the same.",
            text<&Config::bus, &BusSection::hardware>()),
-    device("indicator", "bar", "Bar", TextRule::kOptionalLight,
-           "Ten WS2812B pixels on an SPI device; forms: docs/DEVICES.md.",
-           text<&Config::indicator, &IndicatorSection::bar>()),
-    device("indicator", "digits", "Digits", TextRule::kOptionalLight, "Three digits behind a TM1637.",
+    device("indicator", "bar", "Bar", TextRule::kOptionalBar,
+           "Ten WS2812B pixels: how full the battery is.", text<&Config::indicator, &IndicatorSection::bar>()),
+    device("indicator", "digits", "Digits", TextRule::kOptionalDigits,
+           "Three digits behind a TM1637: the state of charge.",
            text<&Config::indicator, &IndicatorSection::digits>()),
-    device("indicator", "green", "Green light", TextRule::kOptionalLight, "Running.",
-           text<&Config::indicator, &IndicatorSection::green>()),
-    device("indicator", "yellow", "Yellow light", TextRule::kOptionalLight, "A warning.",
-           text<&Config::indicator, &IndicatorSection::yellow>()),
-    device("indicator", "red", "Red light", TextRule::kOptionalLight, "A fault.",
-           text<&Config::indicator, &IndicatorSection::red>()),
-    device("indicator", "buzzer", "Buzzer", TextRule::kOptionalLight, "Sounds while somebody looks for it.",
+    device("indicator", "leds", "Lights", TextRule::kOptionalLeds,
+           "Green: running; yellow: a warning; red: a fault.",
+           text<&Config::indicator, &IndicatorSection::leds>()),
+    device("indicator", "buzzer", "Buzzer", TextRule::kOptionalBuzzer, "A buzzer.",
            text<&Config::indicator, &IndicatorSection::buzzer>())};
 
 }  // namespace

@@ -40,10 +40,14 @@ enum class TextRule : std::uint8_t {
   kChannels,        // Wi-Fi channels: "1-13", "1,6,11"
   kOptionalMac,     // 02:00:00:00:00:01, or empty
   kOptionalCountry,  // two capital letters, or empty
-  kBmsProfile,       // the name of a profile, or an absolute path
-  kOptionalSensor,   // where a power or current is read (runtime/inputs), or empty
-  kOptionalRelay,    // what works a contact (runtime/relays), or empty
-  kOptionalLight,    // what shows lights (runtime/indicator), or empty
+  kBmsProfile,           // the name of a profile, or an absolute path
+  kOptionalInput,        // where power or current is measured (runtime/inputs), or empty
+  kOptionalVoltage,      // where AC voltage is measured, or empty
+  kOptionalRelay,        // what works a contact (runtime/relays), or empty
+  kOptionalBar,          // runtime/indicator, or empty; so the next three
+  kOptionalDigits,
+  kOptionalLeds,
+  kOptionalBuzzer,
   kLoads,            // names of loads, separated by commas, or empty
   kOptionalHardware  // hardware number: 16 hexadecimal digits, not zero, or empty
 };
