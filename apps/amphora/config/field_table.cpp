@@ -47,8 +47,8 @@ constexpr std::array kSections{
             "Where the currents or powers of the house are read. What is not given is unknown, and so is "
             "every sum it is part of.",
             kPackRole, kPackRole},
-    Section{"relays", "Relays",
-            "The contacts that the modes work. What is not given is not fitted.", kPackRole, kPackRole},
+    Section{"relays", "Relays", "The contacts that the modes work. What is not given is not fitted.",
+            kPackRole, kPackRole},
     Section{"protection", "Protection",
             "Beyond these bounds modes no longer decide: the grid closes, loads open.", kPackRole, kPackRole},
     Section{"bus", "Pack network", "The CAN bus to the other packs.", kPackRole, kPackRole},
@@ -137,8 +137,9 @@ constexpr std::array kFields{
           .unit = "s",
           .kind = Kind::kNumber,
           .range = seconds(1, 30),
-          .help = "When the newest reading is older than this, charge and discharge limits become zero; a pack "
-                  "goes to its safe positions.",
+          .help =
+              "When the newest reading is older than this, charge and discharge limits become zero; a pack "
+              "goes to its safe positions.",
           .access = number<&Config::bms, &BmsSection::stale_after>()},
     Field{.section = "bms",
           .key = "profile",
@@ -148,8 +149,9 @@ constexpr std::array kFields{
           .rule = TextRule::kBmsProfile,
           .roles = kPackRole,
           .is_file_only = true,
-          .help = "Which registers a Modbus BMS has: \"default\" tells voltage and current, \"full\" everything "
-                  "(docs/BMS_PROFILES.md); or a file of your own.",
+          .help =
+              "Which registers a Modbus BMS has: \"default\" tells voltage and current, \"full\" everything "
+              "(docs/BMS_PROFILES.md); or a file of your own.",
           .access = text<&Config::bms, &BmsSection::profile>()},
     Field{.section = "bms",
           .key = "address",
@@ -169,7 +171,8 @@ constexpr std::array kFields{
           .range = whole(1200, 115200),
           .roles = kPackRole,
           .is_file_only = true,
-          .help = "Speed of the line of a Modbus BMS: 1200, 2400, 4800, 9600, 19200, 38400, 57600 or 115200, with 8 data "
+          .help = "Speed of the line of a Modbus BMS: 1200, 2400, 4800, 9600, 19200, 38400, 57600 or 115200, "
+                  "with 8 data "
                   "bits, no parity, one stop bit.",
           .access = number<&Config::bms, &BmsSection::baud>()},
     Field{.section = "battery",
@@ -307,7 +310,8 @@ constexpr std::array kFields{
           .kind = Kind::kNumber,
           .range = volts(2, 4.25),
           .roles = kPackRole,
-          .help = "Where the BMS tells no state of charge, it is read from the voltage: a straight line from here to "
+          .help = "Where the BMS tells no state of charge, it is read from the voltage: a straight line from "
+                  "here to "
                   "soc_full_v.",
           .access = number<&Config::soc_line, &SocLine::cell_empty>()},
     Field{.section = "battery",

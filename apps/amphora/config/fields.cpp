@@ -59,7 +59,8 @@ std::string_view rule_text(TextRule rule) {
     case TextRule::kOptionalInput:
       return "adc:FILE?…, i2c:DEVICE?…, meter:DEVICE?… or mqtt:TOPIC?…, or \"\" for none";
     case TextRule::kOptionalVoltage:
-      return "adc:FILE?volts_per_…, i2c:DEVICE?volts_per_…, meter:DEVICE?… or mqtt:TOPIC?unit=v, or \"\" for none";
+      return "adc:FILE?volts_per_…, i2c:DEVICE?volts_per_…, meter:DEVICE?… or mqtt:TOPIC?unit=v, or \"\" for "
+             "none";
     case TextRule::kOptionalRelay:
       return "gpio:CHIP/OFFSET?active=…&safe=… or virtual, or \"\" for none";
     case TextRule::kOptionalBar:

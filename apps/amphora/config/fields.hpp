@@ -24,27 +24,27 @@ enum class Kind : std::uint8_t { kNumber, kBool, kChoice, kText, kSecretFile };
 
 // What a text may look like; text_fault() in assign.hpp judges it.
 enum class TextRule : std::uint8_t {
-  kTitle,           // 1–64 bytes of printable UTF-8
-  kSlug,            // 1–32 of a–z 0–9 _ -: becomes part of topics and of identifiers
-  kTopic,           // MQTT topic without wildcards, not starting or ending with '/'
-  kAscii8,          // 1–8 printable ASCII characters: one CAN frame
-  kAscii16,         // 1–16 printable ASCII characters: two CAN frames
-  kPath,            // absolute path
-  kOptionalPath,    // absolute path, or empty for none
-  kHost,            // host name or address
-  kListen,          // ADDRESS:PORT or [ADDRESS]:PORT
-  kCan,             // NAME, udp://ADDRESS:PORT, virtual:NAME
-  kOptionalCan,     // likewise, or empty
-  kOptionalText,    // up to 64 printable bytes, may be empty
-  kOptionalRadio,   // NAME or air://ADDRESS:PORT?mac=MAC, or empty
-  kChannels,        // Wi-Fi channels: "1-13", "1,6,11"
-  kOptionalMac,     // 02:00:00:00:00:01, or empty
+  kTitle,            // 1–64 bytes of printable UTF-8
+  kSlug,             // 1–32 of a–z 0–9 _ -: becomes part of topics and of identifiers
+  kTopic,            // MQTT topic without wildcards, not starting or ending with '/'
+  kAscii8,           // 1–8 printable ASCII characters: one CAN frame
+  kAscii16,          // 1–16 printable ASCII characters: two CAN frames
+  kPath,             // absolute path
+  kOptionalPath,     // absolute path, or empty for none
+  kHost,             // host name or address
+  kListen,           // ADDRESS:PORT or [ADDRESS]:PORT
+  kCan,              // NAME, udp://ADDRESS:PORT, virtual:NAME
+  kOptionalCan,      // likewise, or empty
+  kOptionalText,     // up to 64 printable bytes, may be empty
+  kOptionalRadio,    // NAME or air://ADDRESS:PORT?mac=MAC, or empty
+  kChannels,         // Wi-Fi channels: "1-13", "1,6,11"
+  kOptionalMac,      // 02:00:00:00:00:01, or empty
   kOptionalCountry,  // two capital letters, or empty
-  kBmsProfile,           // the name of a profile, or an absolute path
-  kOptionalInput,        // where power or current is measured (runtime/inputs), or empty
-  kOptionalVoltage,      // where AC voltage is measured, or empty
-  kOptionalRelay,        // what works a contact (runtime/relays), or empty
-  kOptionalBar,          // runtime/indicator, or empty; so the next three
+  kBmsProfile,       // the name of a profile, or an absolute path
+  kOptionalInput,    // where power or current is measured (runtime/inputs), or empty
+  kOptionalVoltage,  // where AC voltage is measured, or empty
+  kOptionalRelay,    // what works a contact (runtime/relays), or empty
+  kOptionalBar,      // runtime/indicator, or empty; so the next three
   kOptionalDigits,
   kOptionalLeds,
   kOptionalBuzzer,
