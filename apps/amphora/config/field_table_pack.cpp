@@ -4,6 +4,7 @@
 #include <array>
 
 #include "apps/amphora/config/field_rows.hpp"
+#include "core/energy/settings.hpp"
 
 namespace amphora::config {
 
