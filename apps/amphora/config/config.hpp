@@ -30,6 +30,10 @@ constexpr std::string_view to_text(Role role) {
   return kNames[static_cast<std::size_t>(role)];
 }
 enum class BmsDriver : std::uint8_t { kTinyBms, kCan, kModbus };
+constexpr std::string_view to_text(BmsDriver driver) {
+  constexpr std::string_view kNames[] = {"tinybms", "can", "modbus"};
+  return kNames[static_cast<std::size_t>(driver)];
+}
 enum class InverterProtocol : std::uint8_t { kVictron };
 enum class Login : std::uint8_t { kRequired, kNone };
 enum class RadioMode : std::uint8_t { kSealed, kPlain };
