@@ -29,9 +29,9 @@
 // authenticated: a forged one costs frames, never a setting. What remains is that a bus that was wiped as a
 // whole can be given its old settings back by who recorded them; a wiped bus gets a new key.
 //
-// Time. A node that has no time of its own cannot stamp changes (stamp.hpp). When it is synchronised with
-// others it has seen what they hold and counts on from there (Replica::clock()); a node that is alone on its
-// bus without time is the owner's business (HybridClock::start_without_wall_time()).
+// Time. A node that has no time cannot stamp changes (stamp.hpp). When no gateway has brought any within
+// kTimeWait and it agrees with others, it counts on from the newest stamp it has seen (Replica::clock()). A
+// node that is alone on its bus without time is the owner's business: start_without_wall_time().
 //
 // Limits: kShareSectionsMax sections (asserted), records of kReassemblyMax senders at a time (a further one
 // is dropped, counted, and comes again), one record going out, kShareEventCapacity events. At most one frame
@@ -73,6 +73,8 @@ inline constexpr Duration kFrameGap = std::chrono::milliseconds{1};
 inline constexpr Duration kSegmentTimeout = std::chrono::milliseconds{250};
 // Who disagrees with an announcement says so within this.
 inline constexpr Duration kObjectionTime = std::chrono::seconds{1};
+// Gateways send the time every ten seconds.
+inline constexpr Duration kTimeWait = std::chrono::seconds{30};
 // A node that is silent for longer no longer counts as differing.
 inline constexpr Duration kPeerGone = 3 * kAnnouncePeriod;
 inline constexpr std::uint32_t kStampSlackS = 2;
@@ -90,7 +92,6 @@ struct SectionShareConfig {
 struct SectionShareEvent {
   enum class Kind : std::uint8_t {
     kSynchronised,   // all nodes heard hold the same; once, until something differs again
-    kDiverged,       // something differs, after kSynchronised
     kNotAuthentic,   // node, section: a record with a wrong MAC or check
     kOtherSecurity,  // node, section: a plain record on a sealed bus, or the reverse
     kRefused         // node, section: the replica did not take the record
@@ -165,17 +166,18 @@ class SectionShare {
     state::SectionId section = 0;
     Mark mark;
     TimePoint announce_due = kNever;
-    std::optional<TimePoint> announced_at;  // the present mark
+    std::optional<TimePoint> announced_at;  // last, whatever it said
+    bool is_announced = false;              // the present mark, at announced_at or before
     // Somebody has something newer.
     TimePoint ask_due = kNever;
-    TimePoint asked_at{};
+    std::optional<TimePoint> asked_at;
     PayloadDigest asked_for = 0;
     std::uint32_t asked_for_s = 0;
     std::uint8_t ask_tries = 0;
     // Somebody has something older.
     TimePoint record_due = kNever;
     Node record_for = kNodeNone;
-    std::optional<TimePoint> record_sent_at;  // the present mark
+    std::optional<TimePoint> record_sent_at;  // of the present mark
     std::array<std::optional<PayloadDigest>, kNodes> peers{};
   };
   struct Reassembly {
@@ -194,23 +196,30 @@ class SectionShare {
   };
 
   Slot* find(state::SectionId section);
+  void clear();
   void follow_replica(TimePoint now);
   void follow_slot(TimePoint now, Slot& slot);
   void follow_synchronisation(TimePoint now);
+  void follow_clock(TimePoint now);
+  void expire_reassemblies(TimePoint now);
+  void prune_questions(TimePoint now);
   void handle_announcement(TimePoint now, Node from, const Announcement& announcement);
   void handle_segment(TimePoint now, Node from, const RecordSegment& segment);
-  void begin_reassembly(TimePoint now, Node from, Slot& slot, const RecordSegment& first);
+  Reassembly* begin_reassembly(Node from, Slot& slot, const RecordSegment& first);
   void finish_reassembly(TimePoint now, Reassembly& arriving);
   void handle_record(TimePoint now, Node from, Slot& slot, const state::Record& record);
   void schedule_record(TimePoint now, Slot& slot, Node requester);
   void schedule_question(TimePoint now, Slot& slot, const Announcement& newer);
-  bool is_arriving(const Slot& slot) const;
+  void count_question(TimePoint now, Slot& slot);
+  void give_way(TimePoint now, Node from, const Slot& slot, const RecordSegment& first);
+  bool is_merged(const Slot& slot, PayloadDigest digest, std::uint32_t stamp_s) const;
+  bool is_arriving(const Slot& slot, PayloadDigest digest) const;
   Reassembly* reassembly_of(Node from);
+  bool is_agreed(TimePoint now) const;
   Opaque transmit(TimePoint now, const ShareMessage& message);
   std::optional<Opaque> take_announcement(TimePoint now);
   std::optional<Opaque> take_segment(TimePoint now);
   void begin_record(TimePoint now);
-  TimePoint settled_at() const;
   Duration random_delay(Duration max);
   void note_fault(TimePoint now, SectionShareEvent::Kind kind, Node node, state::SectionId section);
 
@@ -218,6 +227,7 @@ class SectionShare {
   SectionShareConfig config_;
   Rng rng_;
   Node self_ = kNodeNone;
+  TimePoint started_at_{};
   std::uint32_t seen_revision_ = 0;
   std::array<Slot, kShareSectionsMax> slots_{};
   std::size_t slot_count_ = 0;
@@ -225,8 +235,9 @@ class SectionShare {
   std::array<Reassembly, kReassemblyMax> reassemblies_{};
   Outgoing outgoing_;
   TimePoint gap_until_{};
-  bool is_announced_ = false;  // kSynchronised was reported
-  std::array<std::optional<TimePoint>, 5> fault_events_at_{};
+  TimePoint settle_due_ = kNever;  // nobody has objected by then
+  bool is_reported_ = false;       // kSynchronised
+  std::array<std::optional<TimePoint>, 4> fault_events_at_{};
   Ring<SectionShareEvent, kShareEventCapacity> events_;
   SectionShareMetrics metrics_;
 };
