@@ -36,6 +36,9 @@ std::variant<std::vector<GpioAddress>, SpecError> parse_gpio_addresses(std::stri
                                                                        std::size_t count);
 std::string to_text(const GpioAddress& address);
 
+// What to do about an error of a GPIO line; empty where the error says it all.
+std::string gpio_advice(int code);
+
 enum class GpioPolarity : std::uint8_t { kActiveHigh, kActiveLow };
 enum class GpioDrive : std::uint8_t { kPushPull, kOpenDrain };
 

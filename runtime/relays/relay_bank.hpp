@@ -21,8 +21,10 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/time.hpp"
@@ -34,6 +36,12 @@ namespace amphora::runtime {
 
 inline constexpr Duration kGuardHeartbeat = std::chrono::seconds{1};
 inline constexpr Duration kGuardRestartAfter = std::chrono::seconds{1};
+// A guard that has not answered for so long hangs: it is killed and started again.
+inline constexpr Duration kGuardAnswerMax = std::chrono::seconds{5};
+// How long the destructor waits for the guard to end.
+inline constexpr Duration kGuardEndMax = std::chrono::seconds{3};
+
+inline constexpr std::size_t kRelayNoticesMax = 64;
 
 struct RelayOptions {
   RelaySpecs specs{};
@@ -83,6 +91,7 @@ class RelayBank {
   energy::PerRelay<std::optional<energy::Position>> positions() const;
   // Why a relay cannot be moved; empty when it can.
   const std::optional<SysError>& error(energy::Relay relay) const;
+  // At most kRelayNoticesMax wait; older ones go.
   std::optional<RelayNotice> poll_notice();
   const RelayCounters& counters() const { return counters_; }
   // Process id of the guard; empty while there is none (only virtual relays, or lost).
@@ -91,9 +100,12 @@ class RelayBank {
  private:
   void start_guard(TimePoint now);
   void lose_guard(TimePoint now, SysError why);
+  void reap();
   void receive(TimePoint now);
+  void take_answer(TimePoint now, std::string_view packet);
   void send(TimePoint now);
   void set_error(TimePoint now, energy::Relay relay, std::optional<SysError> error);
+  void set_all_errors(TimePoint now, const SysError& error);
   bool is_guarded(energy::Relay relay) const;
 
   RelayOptions options_;
@@ -101,12 +113,14 @@ class RelayBank {
   energy::PerRelay<std::optional<energy::Position>> wanted_{};
   energy::PerRelay<std::optional<energy::Position>> measured_{};
   energy::PerRelay<std::optional<SysError>> errors_{};
-  std::vector<RelayNotice> notices_;
+  std::deque<RelayNotice> notices_;
   RelayCounters counters_;
   int socket_ = -1;
   pid_t pid_ = -1;
+  std::vector<pid_t> ended_;  // not yet collected
   bool is_changed_ = false;
   TimePoint send_at_ = kNever;
+  TimePoint answer_due_ = kNever;
   TimePoint start_at_{};
 };
 
