@@ -9,14 +9,15 @@
 namespace amphora::runtime {
 namespace {
 
+constexpr std::string_view kHardwareName = "pack_hardware";
 constexpr std::string_view kNodeName = "pack_node";
 constexpr std::string_view kFloorName = "pack_floor";
 constexpr std::string_view kFactsName = "pack_facts";
 constexpr std::string_view kSectionPrefix = "pack_section_";
 
-std::optional<std::uint64_t> number_from(std::string_view text) {
+std::optional<std::uint64_t> number_from(std::string_view text, int base = 10) {
   std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
   const bool is_good = error == std::errc{} && end == text.data() + text.size();
   return is_good ? std::optional{value} : std::nullopt;
 }
@@ -54,7 +55,12 @@ void load_section(StoredPack& pack, const std::string& name, const std::string* 
 
 // `content` is null for a record whose checksum is wrong.
 void load_one(StoredPack& pack, const std::string& name, const std::string* content) {
-  if (name == kNodeName) {
+  if (name == kHardwareName) {
+    pack.hardware = content != nullptr ? number_from(*content, 16).value_or(0) : 0;
+    if (pack.hardware == 0) {
+      complain(pack, name, "the hardware number is made anew.");
+    }
+  } else if (name == kNodeName) {
     const auto number = content != nullptr ? number_from(*content) : std::nullopt;
     if (number && *number <= packnet::kNodeMax) {
       pack.node = static_cast<packnet::Node>(*number);
@@ -96,6 +102,15 @@ StoredPack load_pack(const StoredState& stored) {
 
 PackRecord to_record(const energy::Facts& facts) {
   return {std::string{kFactsName}, to_hex(energy::encode_facts(facts))};
+}
+
+PackRecord hardware_record(packnet::HardwareNumber hardware) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    text += kDigits[(hardware >> static_cast<unsigned>(shift)) & 0xFU];
+  }
+  return {std::string{kHardwareName}, std::move(text)};
 }
 
 PackRecord to_record(const node::PackStoreRequest& request) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How what a pack must not forget stands in the store: by name, as text with the store's checksum.
 //
+//   pack_hardware          the hardware number that was made for this pack, in 16 hexadecimal digits
 //   pack_node              the node id on the bus, as a number
 //   pack_floor             the floor of the counter of sealed commands, as a number
 //   pack_facts             what the control must remember (core/energy/facts.hpp), in hexadecimal
@@ -21,6 +22,7 @@
 namespace amphora::runtime {
 
 struct StoredPack {
+  packnet::HardwareNumber hardware = 0;  // 0: none was made
   packnet::Node node = packnet::kNodeNone;
   std::uint64_t floor = 0;
   bool is_floor_lost = false;
@@ -37,5 +39,6 @@ struct PackRecord {
 };
 PackRecord to_record(const node::PackStoreRequest& request);
 PackRecord to_record(const energy::Facts& facts);
+PackRecord hardware_record(packnet::HardwareNumber hardware);
 
 }  // namespace amphora::runtime

@@ -143,28 +143,4 @@ std::string read_machine_id() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string{name.data()} : std::string{};
 }
 
-std::string_view title_of(energy::Relay relay) {
-  constexpr std::array<std::string_view, energy::kRelayCount> kTitles{
-      "Grid", "Inverter output", "Pool pump", "Water heater", "Load 3", "Load 4", "Load 5", "Load 6"};
-  return kTitles[energy::index_of(relay)];
-}
-
-std::string_view title_of(energy::Holder holder) {
-  constexpr std::array<std::string_view, energy::kHolderCount> kTitles{
-      "Safety",           "Minimum charge", "Import limit", "Backup", "Self-consumption", "Eco",
-      "Time of use",      "A person",       "Nobody"};
-  return kTitles[static_cast<std::size_t>(holder)];
-}
-
-std::string_view title_of(energy::Mode mode) {
-  constexpr std::array<std::string_view, energy::kModeCount> kTitles{"Self-consumption", "Eco", "Time of use",
-                                                                     "Backup", "Import limit"};
-  return kTitles[static_cast<std::size_t>(mode)];
-}
-
-std::string_view title_of(runtime::Place place) {
-  return place == runtime::Place::kAcVoltage ? std::string_view{"AC voltage"}
-                                             : title_of(energy::relay_at(index_of(place)));
-}
-
 }  // namespace amphora::run

@@ -27,10 +27,4 @@ std::string hardware_text(packnet::HardwareNumber hardware);
 // The content of /etc/machine-id, or the host name where there is none.
 std::string read_machine_id();
 
-// What people call a relay and what it switches.
-std::string_view title_of(energy::Relay relay);
-std::string_view title_of(energy::Holder holder);
-std::string_view title_of(energy::Mode mode);
-std::string_view title_of(runtime::Place place);
-
 }  // namespace amphora::run

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "apps/amphora/run/pack_config.hpp"
+#include "apps/amphora/run/pack_text.hpp"
 #include "core/indicator/indicator.hpp"
 #include "runtime/can/can_port.hpp"
 
@@ -87,31 +88,6 @@ std::string_view wants_text(energy::Ask::Kind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-std::string_view sentence_of(energy::Warning warning) {
-  using enum energy::Warning;
-  switch (warning) {
-    case kOverEcoLimit:
-      return "Consumption has been over the eco limit for two minutes.";
-    case kLoadsLimit:
-      return "Everything that eco may open is open, and consumption is still over the limit.";
-    case kEcoFellBack:
-      return "Eco could not keep consumption under its limit; self-consumption runs instead.";
-    case kImportUnmeasured:
-      return "The import limit is on, but power from the grid is not measured.";
-    case kTimeUnknown:
-      return "A mode that is on needs the time, and nobody has told it.";
-    case kSocUnknown:
-      return "A mode that is on needs the state of charge, and it is not known.";
-    case kRelayMismatch:
-      return "A contact does not do what it is told.";
-    case kRelayWear:
-      return "A relay has switched as often as it may in an hour; it keeps its position for now.";
-    case kCount:
-      break;
-  }
-  return "";
-}
-
 Json asks_json(const energy::Controller& control, Relay relay) {
   Json asks = Json::array();
   for (const energy::Holder holder : energy::precedence_of(relay)) {
@@ -153,7 +129,8 @@ Json relay_json(const PackReport& report, Relay relay, TimePoint now) {
   put(json, "power_w", power_of(control.balance(), relay));
   const auto& order = control.asks()[static_cast<std::size_t>(energy::Holder::kManual)][index_of(relay)];
   if (order.kind == energy::Ask::Kind::kOpen || order.kind == energy::Ask::Kind::kClose) {
-    Json& manual = json["manual"] = {{"position", order.kind == energy::Ask::Kind::kOpen ? "open" : "closed"}};
+    Json& manual =
+        json["manual"] = {{"position", order.kind == energy::Ask::Kind::kOpen ? "open" : "closed"}};
     if (const auto left = control.order_left(now, relay)) {
       manual["left_s"] = seconds_of(*left);
     }
@@ -201,19 +178,21 @@ std::string_view claim_text(packnet::ClaimState state) {
 }
 
 std::string_view type_text(packnet::DeviceType type) {
-  constexpr std::array<std::string_view, 4> kNames{"unknown", "energy-pack", "energy-gateway", "linux-gateway"};
+  constexpr std::array<std::string_view, 4> kNames{"unknown", "energy-pack", "energy-gateway",
+                                                   "linux-gateway"};
   return kNames[static_cast<std::size_t>(type)];
 }
 
 std::string_view bms_state_text(std::int64_t state) {
   constexpr std::array<std::string_view, 4> kNames{"never", "connected", "stale", "fault"};
-  return state >= 0 && state < static_cast<std::int64_t>(kNames.size()) ? kNames[static_cast<std::size_t>(state)]
-                                                                        : std::string_view{"unknown"};
+  return state >= 0 && state < static_cast<std::int64_t>(kNames.size())
+             ? kNames[static_cast<std::size_t>(state)]
+             : std::string_view{"unknown"};
 }
 
 std::string_view holder_text(std::int64_t holder) {
-  constexpr std::array<std::string_view, 10> kNames{"default",          "manual", "time_of_use",  "eco",
-                                                    "self_consumption", "backup", "import_limit", "safety",
+  constexpr std::array<std::string_view, 10> kNames{"default",          "manual",    "time_of_use",  "eco",
+                                                    "self_consumption", "backup",    "import_limit", "safety",
                                                     "minimum_time",     "wear_limit"};
   return holder >= 0 && holder < static_cast<std::int64_t>(kNames.size())
              ? kNames[static_cast<std::size_t>(holder)]
@@ -299,8 +278,8 @@ std::string colour_text(const indicator::Colour& colour) {
 
 bool is_battery_online(const PackReport& report, const config::Config& config, TimePoint now) {
   const auto age = battery_age(report.snapshot, now);
-  const bool is_heard = report.bms_state == packnet::BmsState::kConnected ||
-                        report.bms_state == packnet::BmsState::kFault;
+  const bool is_heard =
+      report.bms_state == packnet::BmsState::kConnected || report.bms_state == packnet::BmsState::kFault;
   return is_heard && age && *age <= config.bms.stale_after;
 }
 

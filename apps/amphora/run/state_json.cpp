@@ -259,7 +259,8 @@ Json battery_json(const BatteryView& view, const config::Config& config, TimePoi
   if (const auto stored = stored_kwh(snapshot, config.battery)) {
     json["stored_kwh"] = *stored;
   }
-  put_estimates(json, snapshot, snapshot.soc ? std::optional{snapshot.soc->value} : std::nullopt, config.battery);
+  put_estimates(json, snapshot, snapshot.soc ? std::optional{snapshot.soc->value} : std::nullopt,
+                config.battery);
   put_temperatures(json, snapshot);
   if (snapshot.cells) {
     json["cells"] = cells_json(snapshot, config, now);
@@ -364,14 +365,10 @@ Json bms_link_json(const ControlReport& report, const config::Config& config, Ti
 }
 
 Json statistics_json(const bms::Statistics& statistics) {
-  return {{"requests_sent", statistics.requests_sent},
-          {"replies_received", statistics.replies_received},
-          {"timeouts", statistics.timeouts},
-          {"retries", statistics.retries},
-          {"crc_errors", statistics.crc_errors},
-          {"refusals", statistics.refusals},
-          {"noise_bytes", statistics.noise_bytes},
-          {"implausible_values", statistics.implausible_values}};
+  return {{"requests_sent", statistics.requests_sent}, {"replies_received", statistics.replies_received},
+          {"timeouts", statistics.timeouts},           {"retries", statistics.retries},
+          {"crc_errors", statistics.crc_errors},       {"refusals", statistics.refusals},
+          {"noise_bytes", statistics.noise_bytes},     {"implausible_values", statistics.implausible_values}};
 }
 
 Json control_json(const ControlReport& report, std::uint64_t reports_dropped) {
@@ -411,11 +408,11 @@ Json storage_json(const runtime::StoreStatus& status) {
   return json;
 }
 
-std::string cells_message(const ControlReport& report, std::int64_t unix_ms) {
-  if (!report.snapshot.cells || report.snapshot.cells->value.count == 0) {
+std::string cells_message(const battery::Snapshot& snapshot, std::int64_t unix_ms) {
+  if (!snapshot.cells || snapshot.cells->value.count == 0) {
     return {};
   }
-  const battery::CellVoltages& cells = report.snapshot.cells->value;
+  const battery::CellVoltages& cells = snapshot.cells->value;
   Json json{{"type", "cell_update"}, {"timestamp", unix_ms}};
   Json& values = json["cells"] = Json::array();
   for (std::uint16_t i = 0; i < cells.count; ++i) {

@@ -52,7 +52,7 @@ Json mqtt_json(const config::Config& config, const std::optional<runtime::MqttSt
 Json storage_json(const runtime::StoreStatus& status);
 
 // The body of /ws/cells; empty without cells.
-std::string cells_message(const runtime::ControlReport& report, std::int64_t unix_ms);
+std::string cells_message(const battery::Snapshot& snapshot, std::int64_t unix_ms);
 
 // "waiting_for_battery", "announcing", "online", "fault", "implausible", "battery_stale", "battery_lost",
 // "lost", "silent", "bus_off".
