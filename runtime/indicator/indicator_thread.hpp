@@ -9,11 +9,11 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "core/base/time.hpp"
 #include "core/indicator/indicator.hpp"
@@ -74,6 +74,8 @@ class IndicatorThread {
 
  private:
   class Writer;
+  std::vector<Writer> make_writers() const;
+  void write(Writer& writer, TimePoint now, const indicator::Picture& picture);
   void run();
 
   IndicatorSpecs specs_;
@@ -81,7 +83,7 @@ class IndicatorThread {
   BoundedQueue<IndicatorNotice> notices_{kNoticeCapacity};
   std::optional<indicator::Picture> offered_;
   mutable std::mutex mutex_;
-  IndicatorStatuses statuses_{};
+  IndicatorStatuses statuses_{};  // written by the thread with the lock, which reads without
   int stop_fd_ = -1;
   std::thread thread_;
 };

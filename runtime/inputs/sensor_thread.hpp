@@ -9,15 +9,15 @@
 // grows old and becomes unknown; a person is told once for each change of the error's text and once when it
 // works again. A meter's line that is unplugged is opened again by itself.
 //
-// Several meters may share one line; they are asked one after the other, each up to kMeterTries times.
+// Several meters may share one line; they are asked one after the other (meter.hpp).
 #pragma once
 
-#include <array>
+#include <atomic>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "core/base/time.hpp"
@@ -28,9 +28,6 @@
 #include "runtime/loop/sys_error.hpp"
 
 namespace amphora::runtime {
-
-inline constexpr Duration kMeterTimeout = std::chrono::milliseconds{200};
-inline constexpr int kMeterTries = 3;
 
 struct SensorOptions {
   InputSpecs specs{};
@@ -59,7 +56,7 @@ class SensorThread {
   static constexpr int kNiceness = 5;
 
   explicit SensorThread(SensorOptions options);
-  // Stops and joins; at most one sampling window or one answer of a meter later.
+  // Stops and joins; at most about a second later (a meter that does not answer is asked kMeterTries times).
   ~SensorThread();
   SensorThread(const SensorThread&) = delete;
   SensorThread& operator=(const SensorThread&) = delete;
@@ -76,14 +73,15 @@ class SensorThread {
   std::vector<SensorStatus> statuses() const;
 
  private:
-  class Reader;
   void run();
+  void take(SensorStatus& status, TimePoint at, std::variant<SensorReading, SysError> answer);
 
   SensorOptions options_;
   BoundedQueue<SensorReading> readings_{kReadingCapacity};
   BoundedQueue<SensorNotice> notices_{kNoticeCapacity};
   mutable std::mutex mutex_;
-  std::vector<SensorStatus> statuses_;
+  std::vector<SensorStatus> statuses_;  // written by the thread with the lock, which reads without
+  std::atomic<bool> is_stopping_{false};
   Loop loop_;
   std::thread thread_;
 };
