@@ -20,7 +20,7 @@ constexpr std::size_t kFrameSizeMin = 4;
 constexpr std::uint8_t kExceptionBit = 0x80;
 constexpr std::uint8_t kCorruptedBit = 0x10;
 constexpr Duration kSplitPause = 15ms;
-constexpr Duration kLateness = 500ms;
+constexpr Duration kLateness = 1'200ms;
 constexpr std::uint32_t kNoiseBytesMax = 12;
 
 constexpr auto kFaultNames = std::array<std::string_view, 10>{

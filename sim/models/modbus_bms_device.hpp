@@ -52,7 +52,7 @@ enum class ModbusFault : std::uint8_t {
   kJoined,     // every second answer is held back and sent together with the next
   kSplit,      // answers come in two pieces with a pause between
   kNoise,      // bytes of noise before every answer
-  kLate        // answers come half a second after the request
+  kLate        // answers come 1.2 s after the request: nobody waits any more
 };
 // Names for configuration and command line: "none", "silent", …
 std::string_view to_text(ModbusFault fault);
