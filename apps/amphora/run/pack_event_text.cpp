@@ -73,7 +73,7 @@ Told describe(const tinybms::DriverEvent& event, const runtime::PackOptions& opt
       std::holds_alternative<tinybms::SettingsRead>(event)) {
     return std::nullopt;
   }
-  return describe(node::Event{TimePoint{}, event}, node::BmsGatewayConfig{});
+  return run::describe(node::Event{TimePoint{}, event}, node::BmsGatewayConfig{});
 }
 
 // ---- control
@@ -178,8 +178,6 @@ std::string report_text(std::uint16_t code) {
       return "Another device has its hardware number.";
     case packnet::kReportNodeChanged:
       return "It has moved to another place.";
-    case packnet::kReportNoFreeNode:
-      return "There is no free place for it.";
     default:
       return fmt::format("code {}", code);
   }
@@ -262,9 +260,6 @@ Told describe(const packnet::SectionShareEvent& event, const runtime::PackOption
   switch (event.kind) {
     case kSynchronised:
       return tell(EventLevel::kInfo, "packnet", "settings_synchronised", "All packs have the same settings.");
-    case kDiverged:
-      return tell(EventLevel::kInfo, "packnet", "settings_differ",
-                  "Settings of the packs differ; they are made equal.");
     case kNotAuthentic:
       return tell(
           EventLevel::kWarning, "packnet", "settings_not_authentic",
