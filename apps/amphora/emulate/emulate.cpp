@@ -5,6 +5,7 @@
 
 #include "apps/amphora/emulate/air.hpp"
 #include "apps/amphora/emulate/gx.hpp"
+#include "apps/amphora/emulate/modbus_bms.hpp"
 #include "apps/amphora/emulate/tinybms.hpp"
 
 namespace amphora {
@@ -37,6 +38,44 @@ void add_tinybms(CLI::App& parent, Action& chosen) {
       ->capture_default_str();
   command->add_option("--seed", options->seed, "Of the living pack")->type_name("N")->capture_default_str();
   command->callback([&chosen, options] { chosen = [options] { return emulate::run_tinybms(*options); }; });
+}
+
+void add_modbus_bms(CLI::App& parent, Action& chosen) {
+  CLI::App* command = add_command(
+      parent, "modbus-bms", "A BMS that answers Modbus RTU, on a pseudo-terminal or serial port.",
+      "  amphora emulate modbus-bms --pty /tmp/bms\n"
+      "  amphora emulate modbus-bms --pty /tmp/bms --cells 15 --soc 67 --fault over-voltage\n"
+      "  echo 'silent 10' | amphora emulate modbus-bms --port /dev/ttyUSB1 --address 5\n"
+      "Commands on standard input: normal, the faults (each with an optional number of seconds), "
+      "unplug [SECONDS], plug, set rN=VALUE, current AMPERES|auto, quit. SIGUSR1: silent, SIGUSR2: "
+      "normal.");
+  auto options = std::make_shared<emulate::ModbusBmsOptions>();
+  auto* link = command->add_option("--pty", options->link, "Make this symbolic link to the pseudo-terminal")
+                   ->type_name("LINK");
+  command->add_option("--port", options->port, "Use this serial port")->type_name("DEV")->excludes(link);
+  command->add_option("--baud", options->baud, "Of the serial port")->type_name("N")->capture_default_str();
+  command->add_option("--registers", options->registers, "Registers from a file with lines rN=value")
+      ->type_name("FILE");
+  command->add_option("--address", options->address, "Of the BMS on its line")
+      ->check(CLI::Range(1, 247))
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--cells", options->cell_count, "Cells in series of the living battery")
+      ->check(CLI::Range(4, 16))
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--soc", options->soc_percent, "State of charge that the living battery starts with")
+      ->check(CLI::Range(0, 100))
+      ->type_name("PERCENT")
+      ->capture_default_str();
+  command->add_option("--fault", options->fault, "Start with this fault")
+      ->check(CLI::IsMember(emulate::modbus_fault_names()))
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--seed", options->seed, "Of the living battery")
+      ->type_name("N")
+      ->capture_default_str();
+  command->callback([&chosen, options] { chosen = [options] { return emulate::run_modbus_bms(*options); }; });
 }
 
 void add_gx(CLI::App& parent, Action& chosen) {
@@ -92,10 +131,11 @@ void add_air(CLI::App& parent, Action& chosen) {
 void add_emulate(CLI::App& parent, Action& chosen) {
   CLI::App* command =
       add_command(parent, "emulate", "Stand in for a device, for commissioning and tests.",
-                  "  amphora emulate tinybms --pty /tmp/bms\n  amphora emulate gx --can can0\n"
-                  "  amphora emulate air");
+                  "  amphora emulate tinybms --pty /tmp/bms\n  amphora emulate modbus-bms --pty /tmp/bms\n"
+                  "  amphora emulate gx --can can0\n  amphora emulate air");
   command->require_subcommand(1);
   add_tinybms(*command, chosen);
+  add_modbus_bms(*command, chosen);
   add_gx(*command, chosen);
   add_air(*command, chosen);
 }
