@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,7 +27,7 @@ constexpr std::string_view kLines = "lines";
 constexpr std::string_view kSet = "set";
 constexpr std::string_view kRead = "read";
 // How often the safe positions are tried at the end.
-constexpr int kSafeTries = 10;
+constexpr int kSafeTries = 5;
 
 std::optional<std::size_t> relay_index(std::string_view name) {
   for (std::size_t i = 0; i < energy::kRelayCount; ++i) {
@@ -212,6 +213,10 @@ bool serve(int socket_fd, GuardedLines<GpioLine>& lines) {
 }  // namespace
 
 int run_relay_guard(int socket_fd) {
+  struct stat file {};
+  if (::fstat(socket_fd, &file) != 0 || !S_ISSOCK(file.st_mode)) {
+    return 1;  // somebody tries the subcommand by hand
+  }
   ignore_signals();
   (void)::prctl(PR_SET_NAME, "relay-guard");
   const auto packet = receive(socket_fd, steady_now() + kGuardSilenceMax);

@@ -152,12 +152,14 @@ class ProfileReader {
         profile_.current_max = Milliamps{static_cast<std::int32_t>(std::lround(amps.value_or(1) * 1000))};
       } else if (key == "alarm_bits") {
         read_alarm_bits(node);
-      } else if (key == "point") {
-        read_points(node);
-      } else {
+      } else if (key != "point") {
         unknown(key.str(), key,
                 {"words_max", "gap_max", "voltage_max_v", "current_max_a", "alarm_bits", "point"});
       }
+    }
+    // What fits into a request is known by now, wherever it stands.
+    if (const toml::node* const points = table_.get("point")) {
+      read_points(*points);
     }
   }
 
