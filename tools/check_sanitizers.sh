@@ -16,7 +16,7 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 build() {
   local preset=$1
   shift
-  [[ -f build/$preset/build.ninja ]] || cmake --preset "$preset" >/dev/null
+  [[ -f build/$preset/build.ninja ]] || tools/configure.sh "$preset"
   cmake --build "build/$preset" -j "$jobs" --target "$@" >"build/$preset/build.log" 2>&1 || {
     cat "build/$preset/build.log" >&2
     exit 1
