@@ -84,11 +84,11 @@ std::string_view position_text(energy::Position position) {
 
 Told describe_switch(const energy::Event& event) {
   const bool is_safety = event.holder == energy::Holder::kSafety;
+  const bool is_held = event.holder != energy::Holder::kDefault;
   return tell(
       is_safety ? EventLevel::kWarning : EventLevel::kInfo, "energy", "relay_switched",
-      fmt::format("{} {}: {} {}", title_of(event.relay), position_text(event.position),
-                  event.holder == energy::Holder::kDefault ? std::string{}
-                                                           : fmt::format("{}.", title_of(event.holder)),
+      fmt::format("{} {}{}. {}", title_of(event.relay), position_text(event.position),
+                  is_held ? fmt::format(": {}", title_of(event.holder)) : std::string{},
                   meaning_of(event.reason)),
       {{"relay", to_text(event.relay)},
        {"position", to_text(event.position)},
