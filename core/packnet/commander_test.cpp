@@ -469,7 +469,7 @@ void check_random_run(std::uint64_t seed, bool is_sealed) {
         values[*ticket] = value;
       }
     }
-    if (is_sealed && rng.chance(10'000)) {
+    if (is_sealed && rng.chance(80'000)) {
       bus.packs[rng.below(static_cast<std::uint32_t>(pack_count))].restart();
     }
     for (int step = rng.chance(500'000) ? 1 : 40; step > 0; --step) {
