@@ -64,7 +64,7 @@ with folder() as place:
             while len(answer) < 9:
                 answer += line.read(9 - len(answer))
             assert answer[:3] == bytes([1, 3, 4]) and 200 < int.from_bytes(answer[3:5], "big") < 290, answer
-            line.write(bytes.fromhex("01060000000209cb"))
+            line.write(bytes.fromhex("010600000002080b"))
             bms.expect(event="refused", function=6, register=0, exception=1)
         bms.say("over-voltage 1")
         bms.expect(event="fault", fault="over-voltage")
