@@ -46,7 +46,7 @@ const kStates = [
   { name: "pack_overview_all", path: "/#/", options: { role: "pack", power_w: 1180 }, press_switch: "All packs" },
   { name: "pack_overview_one", path: "/#/", options: { role: "pack", pack_count: 1, power_w: 3, home_w: 412 } },
   { name: "pack_overview_safe", path: "/#/", options: { role: "pack", bms_silent: true }, silent_s: 30 },
-  { name: "pack_modes", path: "/#/modes", options: { role: "pack", hindered: "grid", soc_percent: 22 }, full: true },
+  { name: "pack_modes", path: "/#/modes", options: { role: "pack", hindered: "grid" }, full: true },
   { name: "pack_modes_safe", path: "/#/modes", options: { role: "pack", bms_silent: true }, silent_s: 30, full: true },
   { name: "pack_network", path: "/#/network", options: { role: "pack", pack_away: 9 }, full: true },
   {

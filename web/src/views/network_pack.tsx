@@ -57,6 +57,9 @@ function ThisPackCard({ packs }: { packs: Packs }) {
               {packs.security === "sealed" ? "Commands sealed" : "Commands are not sealed"}
             </Pill>
           )}
+          <button type="button" class="button small" disabled={!can_write.value} onClick={() => void blink()}>
+            Let it blink
+          </button>
         </>
       }
     >
@@ -93,15 +96,10 @@ function ThisPackCard({ packs }: { packs: Packs }) {
         </Fact>
         <Fact label="Version">{box?.version ?? <Unknown why={kWhy} />}</Fact>
       </dl>
-      <div class="identify">
-        <div role="status">
-          {identify_note.value?.is_good === true && <Note tone="good">{identify_note.value.text}</Note>}
-        </div>
-        {identify_note.value?.is_good === false && <Failure message={identify_note.value.text} />}
-        <button type="button" class="button small" disabled={!can_write.value} onClick={() => void blink()}>
-          Let it blink
-        </button>
+      <div role="status">
+        {identify_note.value?.is_good === true && <Note tone="good">{identify_note.value.text}</Note>}
       </div>
+      {identify_note.value?.is_good === false && <Failure message={identify_note.value.text} />}
     </Card>
   );
 }
@@ -159,9 +157,10 @@ function NodeFacts({ node }: { node: PackNode }) {
       <Fact label="Pack">
         <Value text={format_number(node.voltage_v, 2)} unit="V" why={why} />
       </Fact>
-      <Fact label="Cells">
-        {cells === undefined ? <Unknown why={why} /> : <Value text={cells} unit="V" why={why} />}
-      </Fact>
+      <div class="fact wide">
+        <dt>Cells</dt>
+        <dd>{cells === undefined ? <Unknown why={why} /> : <Value text={cells} unit="V" why={why} />}</dd>
+      </div>
       <Fact label="Warmest">
         <Value text={format_number(node.temperature_max_c, 1)} unit="°C" why={why} />
       </Fact>

@@ -91,7 +91,7 @@ function PacksLine() {
       <span>
         <strong>{count === undefined ? "Packs unknown" : `${count} ${count === 1 ? "pack" : "packs"}`}</strong>
         {aggregate?.power_w !== undefined &&
-          ` · ${text} ${unit}${direction === "in" ? " in" : direction === "out" ? " out" : ""}`}
+          ` · ${text} ${unit}${direction === "in" ? " charging" : direction === "out" ? " discharging" : ""}`}
         {aggregate?.soc_percent !== undefined && ` · ${format_number(aggregate.soc_percent, 0)} %`}
         {` · ${master_text(packs)}`}
         {is_alarmed && " · alarm"}

@@ -26,7 +26,7 @@ const kPackSections: Part = { ...kSections, title: "All packs" };
 function parts(): Part[] {
   if (is_pack.value) {
     const has_bms = state.value.battery?.driver === "tinybms";
-    return has_bms ? [kPackSections, kBms, kConfiguration] : [kPackSections, kConfiguration];
+    return has_bms ? [kBms, kPackSections, kConfiguration] : [kPackSections, kConfiguration];
   }
   if (is_receiver.value) return [kSections, kConfiguration];
   return state.value.link === undefined ? [kBms, kBox] : [kBms, kSections, kConfiguration];

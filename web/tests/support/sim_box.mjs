@@ -49,7 +49,8 @@ export class SimBox {
     this.pack = this.options.role === "pack" ? new SimPack(this) : undefined;
     this.account = { user: "admin", password: "amphora-test-password" };
     this.csrf = "test-token";
-    this.seed_events();
+    if (this.pack) this.pack.seed_events();
+    else this.seed_events();
   }
 
   seed_events() {
@@ -167,7 +168,7 @@ export class SimBox {
     const battery = {
       online,
       age_ms: 120 + Math.round(this.silent_s * 1000),
-      driver: "tinybms",
+      driver: this.pack ? "modbus" : "tinybms",
       manufacturer: "Enepaq",
       model: "TinyBMS",
       firmware: "242",

@@ -127,6 +127,19 @@ export class SimPack {
     }));
   }
 
+  seed_events() {
+    const list = [
+      [300, "info", "box", "started", "Amphora 0.1.0 started as pack.", { version: "0.1.0" }],
+      [299, "notice", "packnet", "claimed", "This pack is number 12 on its bus.", { node: kSelfNode }],
+      [298, "notice", "packnet", "elected", "Pack 12 leads (term 3).", { master: kSelfNode, term: 3 }],
+      [180, "warning", "energy", "warning_raised", "The home has been over the eco limit for two minutes.", {}],
+      [41, "notice", "energy", "switched", "Grid opened by self-consumption: high threshold.", { relay: "grid" }],
+      [12, "info", "pack", "poll_failed", "One poll of the BMS failed; the next one was answered.", {}],
+    ];
+    for (const [minutes, level, source, code, text, data] of list)
+      this.box.add_event(level, source, code, text, data, Date.now() - minutes * 60_000);
+  }
+
   value_of(section, field) {
     return this.sections.find((entry) => entry.name === section).fields.find((entry) => entry.name === field).value;
   }

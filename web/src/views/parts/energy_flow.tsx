@@ -110,7 +110,7 @@ function grid_word(flow: Flow): string {
   const relay = state.value.modes?.relays?.find((entry) => entry.name === "grid");
   if (!is_all() && relay && position_of(relay) === "open") return "disconnected";
   const direction = direction_of(flow.grid_w);
-  return direction === "in" ? "taken" : direction === "out" ? "fed in" : "";
+  return direction === "in" ? "import" : direction === "out" ? "export" : "";
 }
 
 function Nodes({ flow }: { flow: Flow }) {
@@ -131,13 +131,16 @@ function BatteryEnd({ flow, soc_percent, is_old }: { flow: Flow; soc_percent: nu
   return (
     <div class="energy-battery" data-direction={direction} data-stale={is_old ? "" : undefined}>
       <Vessel soc_percent={soc_percent} direction={direction} is_stale={is_old} />
-      <p class="energy-battery-text">
-        {flow.battery_w !== undefined && <span>{kBatteryWords[direction]} </span>}
-        <span class="watts">
-          <Value text={text} unit={unit} why={why_unknown()} />
-        </span>
-      </p>
-      {is_old && !is_energy_stale.value && <StaleBadge age_ms={battery_age_ms.value} />}
+      {is_old && !is_energy_stale.value ? (
+        <StaleBadge age_ms={battery_age_ms.value} />
+      ) : (
+        <p class="energy-battery-text">
+          {flow.battery_w !== undefined && <span>{kBatteryWords[direction]} </span>}
+          <span class="watts">
+            <Value text={text} unit={unit} why={why_unknown()} />
+          </span>
+        </p>
+      )}
     </div>
   );
 }

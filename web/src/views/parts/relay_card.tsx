@@ -9,6 +9,7 @@ import {
   hindrance_text,
   holder_title,
   order_consequence,
+  position_of,
   position_status,
   relay_title,
   wants_text,
@@ -127,8 +128,8 @@ function Order({ relay }: { relay: Relay }) {
 }
 
 function Asks({ relay }: { relay: Relay }) {
-  // The one that holds the relay stands above already.
-  const asks = (relay.asks ?? []).filter((ask) => ask.holder !== relay.holder);
+  // The one that holds the relay stands above already; the default asks always, and for nothing.
+  const asks = (relay.asks ?? []).filter((ask) => ask.holder !== relay.holder && ask.holder !== "default");
   if (asks.length === 0) return null;
   return (
     <details class="asks">
@@ -152,6 +153,9 @@ function RelayFacts({ relay }: { relay: Relay }) {
   const { text, unit } = power(relay.power_w);
   return (
     <p class="relay-facts">
+      <span>
+        requested {relay.requested ?? "nothing yet"}, measured {relay.measured ?? "not"}
+      </span>
       {relay.power_w !== undefined && (
         <span>
           <Value text={text} unit={unit} why="" />
@@ -166,7 +170,7 @@ function RelayFacts({ relay }: { relay: Relay }) {
 function RelayRow({ relay }: { relay: Relay }) {
   const status = position_status(relay);
   const hindrance = hindrance_text(relay, left_s("modes", relay.hindered_s));
-  const is_moving = relay.requested !== undefined && relay.requested !== (relay.measured ?? relay.commanded);
+  const is_held_back = relay.requested !== undefined && relay.requested !== position_of(relay);
   const id = `relay-${relay.name}`;
   const left = left_s("modes", relay.manual?.left_s);
   return (
@@ -174,7 +178,7 @@ function RelayRow({ relay }: { relay: Relay }) {
       <div class="relay-head">
         <h3 id={id}>{relay_title(relay.name, relay.title)}</h3>
         <Pill tone={status.tone}>{status.title}</Pill>
-        {is_moving && <span class="relay-requested">requested: {relay.requested}</span>}
+        {is_held_back && <span class="relay-requested">requested: {relay.requested}</span>}
       </div>
       <div class="relay-why">
         <p>

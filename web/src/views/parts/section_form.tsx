@@ -8,6 +8,7 @@ import { ApiError } from "../../api/client";
 import type { BoxField } from "../../api/types";
 import { check_ip, is_minute_of_day, parse_number, range_text, to_short_input } from "../../lib/setting_input";
 import { clock_text, describe_window, minute_of, parse_window } from "../../lib/window";
+import { is_pack } from "../../state/store";
 import { Note } from "./card";
 import {
   ChoiceInput,
@@ -154,9 +155,18 @@ async function save(form_id: string, section: FormSection, on_save: Save): Promi
   }
 }
 
+// Whole bounds are written as such, however fine the step: 0 to 100 %, not 0.00 to 100.00 %.
+function short_range(field: BoxField): string {
+  const is_whole = Number.isInteger(field.min ?? 0) && Number.isInteger(field.max ?? 0);
+  return range_text(is_whole ? { ...field, step: 1 } : field);
+}
+
 function allowed_text(field: BoxField): string {
-  if (field.shared === true) return "both boxes share this: change it under “Both sides”";
-  if (field.kind === "number") return is_minute_of_day(field) ? "by the local clock" : range_text(field);
+  if (field.shared === true)
+    return is_pack.value
+      ? "all packs share this: change it under “All packs”"
+      : "both boxes share this: change it under “Both sides”";
+  if (field.kind === "number") return is_minute_of_day(field) ? "by the local clock" : short_range(field);
   if (field.kind === "secret") return field.is_set === true ? "one is stored; it is never shown" : "";
   return field.kind === "ip" ? "for example 192.168.1.20" : "";
 }

@@ -3,8 +3,8 @@
 import { kDayNames, kMinutesOfDay, spans_of, type Window } from "../../lib/window";
 
 const kRow = 18;
-const kLeft = 44;
-const kWidth = 480;
+const kLeft = 36;
+const kWidth = 300;
 const kHours = [0, 6, 12, 18, 24];
 
 const x_of = (minute: number) => kLeft + (minute / kMinutesOfDay) * kWidth;
