@@ -44,6 +44,12 @@ const kStates = [
   { name: "pack_overview", path: "/#/", options: { role: "pack", power_w: 1180, grid_w: 0 } },
   { name: "pack_overview_out", path: "/#/", options: { role: "pack", power_w: -640, soc_percent: 18.2 } },
   { name: "pack_overview_all", path: "/#/", options: { role: "pack", power_w: 1180 }, press_switch: "All packs" },
+  {
+    name: "pack_overview_many",
+    path: "/#/",
+    options: { role: "pack", power_w: 1180, pack_count: 8, pack_away: 31 },
+    press_switch: "All packs",
+  },
   { name: "pack_overview_one", path: "/#/", options: { role: "pack", pack_count: 1, power_w: 3, home_w: 412 } },
   { name: "pack_overview_safe", path: "/#/", options: { role: "pack", bms_silent: true }, silent_s: 30 },
   { name: "pack_modes", path: "/#/modes", options: { role: "pack", hindered: "grid" }, full: true },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A window of time by the week day on which it begins: "22:00-06:00 1-5" is from Monday to Friday, 22:00 to 06:00 of the
 // next day. Days are 1 (Monday) to 7 (Sunday), as lists and ranges; without days it is every day. Equal times mean 24 hours.
+// While a person chooses days there may be none for a moment: "22:00-06:00 -", which no box takes.
 
 export interface Window {
   start: number; // minute of the day
@@ -24,9 +25,11 @@ export function clock_text(minute: number): string {
   return `${String(Math.floor(whole / 60)).padStart(2, "0")}:${String(whole % 60).padStart(2, "0")}`;
 }
 
+const kNoDays = "-";
+
 function parse_days(text: string): boolean[] | undefined {
   const days = Array.from({ length: 7 }, () => text === "");
-  for (const part of text === "" ? [] : text.split(",")) {
+  for (const part of text === "" || text === kNoDays ? [] : text.split(",")) {
     const match = /^([1-7])(?:-([1-7]))?$/.exec(part.trim());
     if (!match) return undefined;
     const first = Number(match[1]);
@@ -63,7 +66,7 @@ export function format_window(window: Window): string {
   const days = runs_of(window.days).map(([first, last]) =>
     first === last ? `${first + 1}` : `${first + 1}-${last + 1}`,
   );
-  return `${clock_text(window.start)}-${clock_text(window.end)} ${days.join(",")}`;
+  return `${clock_text(window.start)}-${clock_text(window.end)} ${days.join(",") || kNoDays}`;
 }
 
 // As a person says it: "Mon–Fri 22:00–06:00 (next day)".

@@ -66,7 +66,8 @@ async function save(section: string, values: Record<string, unknown>): Promise<s
 }
 
 function windows_of(fields: BoxField[] | undefined): Window[] {
-  return (fields ?? []).flatMap((field) => parse_window(String(field.value ?? "")) ?? []);
+  const windows = (fields ?? []).flatMap((field) => parse_window(String(field.value ?? "")) ?? []);
+  return windows.filter((window) => window.days.includes(true));
 }
 
 function texts_of(fields: BoxField[] | undefined): ModeTexts {

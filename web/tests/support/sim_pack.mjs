@@ -11,7 +11,7 @@
 import { Refusal } from "./refusal.mjs";
 
 export const kSelfNode = 12;
-const kOtherNodes = [9, 4, 31, 52];
+const kOtherNodes = [9, 4, 31, 52, 77, 101, 126];
 const kHardware = "0000a1b2c3d4e5f6";
 const kStaleAfter_s = 10;
 const kMinutesMax = 10_080;

@@ -168,7 +168,7 @@ function Loads({ is_moving }: { is_moving: boolean }) {
     <div class="energy-loads">
       <svg class="load-line" viewBox="0 0 10 20" preserveAspectRatio="none" aria-hidden="true">
         <path class="flow-track" d="M5 0V20" />
-        {flows && <path class="flow-dots" data-line="home" data-to="middle" data-speed="3" d="M5 0V20" />}
+        {flows && <path class="flow-dots" data-line="loads" data-speed="3" d="M5 0V20" />}
       </svg>
       <ul class="loads" aria-label="Of the home's power: loads">
         {loads.map((load) => (
@@ -290,12 +290,15 @@ function AllFacts({ flow }: { flow: Flow }) {
   );
 }
 
+const kRowsMax = 4; // more packs are written shorter on a phone
+
 export function EnergyFlowCard() {
   const { energy, battery, packs } = state.value;
   const all = is_all();
   const flow = all ? flow_of_all(packs?.aggregate) : flow_of_pack(energy);
   const is_stale = all ? is_group_stale("packs") : is_energy_stale.value;
   const soc = all ? packs?.aggregate?.soc_percent : (energy?.soc_percent ?? battery?.soc_percent);
+  const packs_only = known_packs().filter((node) => node.type !== "linux-gateway");
   const is_battery_old = is_stale || (!all && is_battery_stale.value);
   return (
     <Card
@@ -313,12 +316,10 @@ export function EnergyFlowCard() {
         {!all && <Loads is_moving={!is_stale} />}
       </div>
       {all && (
-        <ul class="pack-rows" aria-label="Packs">
-          {known_packs()
-            .filter((node) => node.type !== "linux-gateway")
-            .map((node) => (
-              <PackRow key={node.node} node={node} />
-            ))}
+        <ul class="pack-rows" aria-label="Packs" data-many={packs_only.length > kRowsMax ? "" : undefined}>
+          {packs_only.map((node) => (
+            <PackRow key={node.node} node={node} />
+          ))}
         </ul>
       )}
       {all ? <AllFacts flow={flow} /> : <PackFacts flow={flow} />}

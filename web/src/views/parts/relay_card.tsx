@@ -37,7 +37,8 @@ const kOrders: [RelayOrder, string][] = [
 ];
 
 const choice = signal<Choice | undefined>(undefined);
-const minutes = signal(30);
+const kMinutesAtFirst = 30;
+const minutes = signal(kMinutesAtFirst);
 const is_busy = signal(false);
 const outcome = signal<{ relay: string; is_good: boolean; text: string } | undefined>(undefined);
 
@@ -113,6 +114,7 @@ function Order({ relay }: { relay: Relay }) {
             disabled={!can_write.value || is_busy.value}
             onClick={() => {
               outcome.value = undefined;
+              minutes.value = kMinutesAtFirst;
               choice.value = order === now ? undefined : { relay: relay.name, order };
             }}
           >

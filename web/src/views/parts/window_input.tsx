@@ -31,7 +31,7 @@ function Time({ label, minute, is_disabled, on_input }: TimeProps) {
 }
 
 export function WindowInput({ id, value, title, is_disabled, on_input }: InputProps & { title: string }) {
-  const window = parse_window(value) ?? parse_empty_days(value);
+  const window = parse_window(value);
   if (!window) {
     return (
       <button id={id} type="button" class="button small" disabled={is_disabled} onClick={() => on_input(kNewWindow)}>
@@ -84,10 +84,4 @@ export function WindowInput({ id, value, title, is_disabled, on_input }: InputPr
       <p class="allowed">{window.days.includes(true) ? describe_window(window) : "No day is chosen."}</p>
     </fieldset>
   );
-}
-
-// While days are being chosen there may be none: "22:00-06:00 ". The box would not take it; the form says so.
-function parse_empty_days(value: string) {
-  const window = parse_window(`${value.trim()} 1-7`);
-  return value.endsWith(" ") && window ? { ...window, days: window.days.map(() => false) } : undefined;
 }
