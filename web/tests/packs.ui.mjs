@@ -289,12 +289,12 @@ test("a mode is switched by two taps: the second stands under what will happen; 
   });
 });
 
-test("a change by another pack is told with its number, and settings not yet everywhere are marked", async () => {
+test("a change by another pack is told, and settings not yet everywhere are marked", async () => {
   await with_pack({}, async (page, server) => {
     await open(page, server, "/modes", "[data-mode]");
     server.box.options.pack_settings_waiting = true;
     server.box.pack.change_from_peer("modes", { eco: true });
-    await page.getByText("Changed just now by pack 9.").waitFor();
+    await page.getByText("Changed just now on another pack (a1:b2:c3:d4:e6:09).").waitFor();
     assert.equal(await page.getByRole("switch", { name: "Eco" }).isChecked(), true);
     await page.getByText("Not at all packs yet").waitFor();
   });
@@ -305,7 +305,7 @@ test("settings of a mode: told what they will do, refused at the field, saved", 
     await open(page, server, "/modes", "[data-mode]");
     const row = page.locator('[data-mode="self_consumption"]');
     await row.locator("summary").click();
-    const low = row.getByLabel("Grid closes at");
+    const low = row.getByLabel("Low state of charge");
     await low.fill("101");
     await row
       .getByText("101 % is outside the range 0 to 100.00 %.")
@@ -323,7 +323,7 @@ test("settings of a mode: told what they will do, refused at the field, saved", 
     assert.equal(server.box.pack.value_of("modes", "soc_low_percent"), 20);
     const limit = page.locator('[data-mode="import_limit"]');
     await limit.locator("summary").click();
-    await limit.getByLabel("Counts anew at").fill("06:15");
+    await limit.getByLabel("Reset of the energy counter").fill("06:15");
     await limit.getByText(/opens until 06:15/).waitFor();
     await limit.getByRole("button", { name: "Save import limit" }).click();
     await limit.getByText("Saved, and in force.").waitFor();
@@ -486,7 +486,7 @@ test("settings show what all packs share; events can be filtered by the new sour
   await with_pack({}, async (page, server) => {
     await open(page, server, "/settings", '[data-scope="own"] .setting');
     assert.match(await text_of(page.locator('[data-scope="own"]')), /^All packs on this bus .*Modes Synchronised/);
-    assert.equal(await page.getByLabel("Counts anew at").inputValue(), "05:00");
+    assert.equal(await page.getByLabel("Reset of the energy counter").inputValue(), "05:00");
     await page.getByRole("group", { name: "Window 1" }).waitFor();
     await open(page, server, "/events", ".event");
     const sources = await page.getByLabel("Source").locator("option").allInnerTexts();

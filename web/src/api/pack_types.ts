@@ -50,6 +50,7 @@ export interface Relay {
   switches_last_hour?: number;
   power_w?: number;
   manual?: { position: string; left_s?: number };
+  error?: string; // why its contact cannot be driven or read
   asks?: RelayAsk[];
 }
 
@@ -70,7 +71,6 @@ export interface PackNode {
   node: number;
   is_self?: boolean;
   type?: string; // energy-pack, energy-gateway, linux-gateway
-  hardware?: string;
   firmware?: string;
   is_master?: boolean;
   alarm?: boolean;
@@ -110,6 +110,7 @@ export interface Aggregate {
   power_w?: number;
   solar_w?: number;
   grid_w?: number;
+  home_w?: number;
   soc_percent?: number; // weighted by capacity
   online?: number;
   known?: number;

@@ -33,14 +33,12 @@ export function flow_of_pack(energy: Energy | undefined): Flow {
   });
 }
 
-// Of all packs together the homes' power is not told; it is what the other three leave over.
+// Of all packs together. Where the homes' power is not told, it is what the other three leave over.
 export function flow_of_all(aggregate: Aggregate | undefined): Flow {
   const solar_w = rounded(aggregate?.solar_w);
   const grid_w = rounded(aggregate?.grid_w);
   const battery_w = rounded(aggregate?.power_w);
-  const home_w =
-    solar_w === undefined || grid_w === undefined || battery_w === undefined
-      ? undefined
-      : Math.max(0, solar_w + grid_w - battery_w);
+  const is_known = solar_w !== undefined && grid_w !== undefined && battery_w !== undefined;
+  const home_w = rounded(aggregate?.home_w) ?? (is_known ? Math.max(0, solar_w + grid_w - battery_w) : undefined);
   return with_sums({ solar_w, grid_w, battery_w, home_w });
 }

@@ -86,8 +86,10 @@ const kHolderTitles: Record<string, string> = {
   self_consumption: "Self-consumption",
   eco: "Eco",
   time_of_use: "Time of use",
-  manual: "By hand",
+  manual: "A person",
   default: "Nobody",
+  minimum_time: "Minimum time",
+  wear_limit: "Wear limit",
 };
 export const holder_title = (name: string | undefined, title?: string) =>
   title ?? (name === undefined ? "–" : (kHolderTitles[name] ?? humanise(name)));

@@ -214,12 +214,6 @@ function NodeCard({ node }: { node: PackNode }) {
       <p class="node-line">
         {node_type(node.type)}
         {node.firmware !== undefined && ` ${node.firmware}`}
-        {node.hardware !== undefined && (
-          <>
-            {", "}
-            <span class="node">{node.hardware}</span>
-          </>
-        )}
         {node.is_self ? "" : `, heard ${heard === undefined ? "never" : `${age(heard)} ago`}`}
         {node.uptime_s !== undefined && `, up for ${duration(node.uptime_s)}`}
       </p>

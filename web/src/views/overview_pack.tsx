@@ -38,8 +38,9 @@ function GridLine({ relay }: { relay: Relay }) {
   return (
     <p class="grid-line" data-tone={relay.mismatch ? "bad" : undefined}>
       <strong>Grid {humanise(position_of(relay)).toLowerCase()}</strong>
-      {", held by "}
-      {holder_title(relay.holder, relay.holder_title)}
+      {relay.holder !== undefined &&
+        relay.holder !== "default" &&
+        `, held by ${holder_title(relay.holder, relay.holder_title)}`}
       {": "}
       {hindrance ?? relay.reason_text ?? humanise(relay.reason)}
     </p>

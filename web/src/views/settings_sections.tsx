@@ -27,12 +27,9 @@ const id_of = (scope: SectionScope, section?: StateSection) =>
   ["state", scope.scope.replaceAll(":", ""), section?.name].filter(Boolean).join("-");
 
 function origin_text(section: StateSection): string {
-  if (section.origin_is_self) return "by this box";
+  if (section.origin_is_self) return is_pack.value ? "by this pack" : "by this box";
   if (section.origin === undefined) return "";
-  const pack = state.value.packs?.nodes?.find(
-    (node) => node.hardware === section.origin || String(node.node) === section.origin,
-  );
-  if (pack) return `by pack ${pack.node}`;
+  if (is_pack.value) return `by another pack (${section.origin})`;
   const peer = peers.value.find((entry) => entry.node === section.origin);
   return `by ${peer ? name_of_peer(peer, state.value.link?.role) : section.origin}`;
 }

@@ -13,6 +13,8 @@ import { Refusal } from "./refusal.mjs";
 export const kSelfNode = 12;
 const kOtherNodes = [9, 4, 31, 52, 77, 101, 126];
 const kHardware = "0000a1b2c3d4e5f6";
+const kOrigin = "a1:b2:c3:d4:e5:f6"; // the lower 48 bits of the hardware number
+const kOtherOrigin = "a1:b2:c3:d4:e6:09";
 const kStaleAfter_s = 10;
 const kMinutesMax = 10_080;
 
@@ -38,15 +40,15 @@ const modes_section = () => ({
     flag("eco", "Eco", false),
     flag("time_of_use", "Time of use", false),
     flag("backup", "Backup", false),
-    flag("import_limit", "Import limit", true),
-    number("soc_low_percent", "Grid closes at", "%", 10, 0, 100, 0.01),
-    number("soc_high_percent", "Grid opens at", "%", 50, 0, 100, 0.01),
-    number("eco_limit_w", "Most the home may take", "W", 5000, 100, 100_000, 1),
-    flag("eco_falls_back", "Give up after ten minutes", false, "Self-consumption then runs instead."),
-    number("import_limit_kwh", "Energy from the grid a day", "kWh", 10, 2, 30, 0.001),
-    number("import_reset_minute", "Counts anew at", "min", 300, 0, 1439, 1),
-    number("soc_minimum_percent", "Never discharged below", "%", 5, 0, 100, 0.01),
-    number("soc_minimum_release_percent", "Released again at", "%", 8, 0, 100, 0.01),
+    flag("import_limit", "Limit of import", true),
+    number("soc_low_percent", "Low state of charge", "%", 10, 0, 100, 0.01),
+    number("soc_high_percent", "High state of charge", "%", 50, 0, 100, 0.01),
+    number("eco_limit_w", "Limit of eco", "W", 5000, 100, 100_000, 1),
+    flag("eco_falls_back", "Eco gives way", false, "Self-consumption then runs instead."),
+    number("import_limit_kwh", "Energy from the grid", "kWh", 10, 2, 30, 0.001),
+    number("import_reset_minute", "Reset of the energy counter", "min", 300, 0, 1439, 1, "Minutes after midnight."),
+    number("soc_minimum_percent", "Lowest state of charge", "%", 5, 0, 100, 0.01),
+    number("soc_minimum_release_percent", "Release of the lowest state of charge", "%", 8, 0, 100, 0.01),
   ],
 });
 
@@ -58,6 +60,7 @@ const schedule_section = () => ({
     name: `window_${i + 1}`,
     title: `Window ${i + 1}`,
     kind: "window",
+    help: "As in 22:00-06:00 1-5: from, to, days from 1 Monday to 7 Sunday. Empty: unused.",
     value: ["22:00-06:00 1-5", "10:00-16:30 6-7"][i] ?? "",
   })),
 });
@@ -86,8 +89,8 @@ const kHolderTitles = {
   self_consumption: "Self-consumption",
   eco: "Eco",
   time_of_use: "Time of use",
-  manual: "Manual",
-  default: "Default",
+  manual: "A person",
+  default: "Nobody",
 };
 const kReasons = {
   nothing_asked: "No mode asks for anything.",
@@ -120,7 +123,7 @@ export class SimPack {
     this.identify_until_s = 0;
     this.sections = [modes_section(), schedule_section(), loads_section()].map((section, i) => ({
       version: i === 2 ? 0 : 5 - i,
-      origin: kHardware,
+      origin: kOrigin,
       changed_at: new Date(Date.now() - (i + 1) * 47 * 60_000).toISOString(),
       sync: "synchronised",
       ...section,
@@ -298,7 +301,6 @@ export class SimPack {
       node: kSelfNode,
       is_self: true,
       type: "energy-pack",
-      hardware: kHardware,
       firmware: "0.1",
       is_master: true,
       alarm: this.is_safe_state,
@@ -330,7 +332,6 @@ export class SimPack {
         ...own,
         node,
         is_self: false,
-        hardware: `0000a1b2c3d4e6${node.toString(16).padStart(2, "0")}`,
         is_master: false,
         alarm: false,
         heard_ms: is_away ? 40_000 : 700 + i * 400,
@@ -377,6 +378,7 @@ export class SimPack {
         power_w: sum("power_w"),
         solar_w: sum("solar_w"),
         grid_w: sum("grid_w"),
+        home_w: sum("home_w"),
         soc_percent: soc === undefined ? undefined : Math.round((soc / heard.length) * 100) / 100,
         online: heard.length,
         known: nodes.length,
@@ -418,13 +420,13 @@ export class SimPack {
   }
 
   scopes() {
-    const told = (section) => ({ ...section, origin_is_self: section.origin === kHardware });
+    const told = (section) => ({ ...section, origin_is_self: section.origin === kOrigin });
     return {
       scopes: [
         {
           scope: "own",
           title: "All packs on this bus",
-          node: String(kSelfNode),
+          node: kOrigin,
           online: true,
           editable: true,
           sections: this.sections.map(told),
@@ -449,7 +451,7 @@ export class SimPack {
     if (!section) throw new Refusal(404, "unknown_section", `There is no section ${name}.`, { field: "section" });
     for (const [key, value] of Object.entries(values)) this.check(section, key, value);
     for (const [key, value] of Object.entries(values)) section.fields.find((field) => field.name === key).value = value;
-    this.touch(section, kHardware);
+    this.touch(section, kOrigin);
     return { result: "saved", version: section.version };
   }
 
@@ -457,7 +459,7 @@ export class SimPack {
   change_from_peer(name, values) {
     const section = this.sections.find((entry) => entry.name === name);
     for (const [key, value] of Object.entries(values)) section.fields.find((field) => field.name === key).value = value;
-    this.touch(section, "0000a1b2c3d4e609");
+    this.touch(section, kOtherOrigin);
   }
 
   touch(section, origin) {

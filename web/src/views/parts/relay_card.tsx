@@ -184,10 +184,15 @@ function RelayRow({ relay }: { relay: Relay }) {
       </div>
       <div class="relay-why">
         <p>
-          <strong>{holder_title(relay.holder, relay.holder_title)}</strong>
-          {": "}
+          {relay.holder !== "default" && (
+            <>
+              <strong>{holder_title(relay.holder, relay.holder_title)}</strong>
+              {": "}
+            </>
+          )}
           {relay.reason_text ?? humanise(relay.reason)}
         </p>
+        {relay.error && <Note tone="bad">{relay.error}</Note>}
         {relay.mismatch && <Note tone="bad">{status.text}</Note>}
         {hindrance && <Note tone="warn">{hindrance}</Note>}
         {relay.manual && (

@@ -161,6 +161,9 @@ function short_range(field: BoxField): string {
   return range_text(is_whole ? { ...field, step: 1 } : field);
 }
 
+// Where the input writes what the box keeps by itself, how it is written helps nobody.
+const help_text = (field: BoxField) => (field.kind === "window" || is_minute_of_day(field) ? undefined : field.help);
+
 function allowed_text(field: BoxField): string {
   if (field.shared === true)
     return is_pack.value
@@ -187,7 +190,7 @@ function FieldRow({ form_id, field, can_edit }: { form_id: string; field: BoxFie
     <SettingRow
       id={id}
       title={field.title}
-      help={field.help}
+      help={help_text(field)}
       allowed={allowed_text(field)}
       is_changed={is_changed}
       is_group={field.kind === "window"}
