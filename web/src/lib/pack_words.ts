@@ -171,6 +171,15 @@ export function safe_state_text(modes: Modes | undefined): string {
   return `Grid closed, loads off.${limits}`;
 }
 
+// A time that the pack tells with its own offset, on the pack's clock: "05:00 tomorrow". local_time: what that clock shows now.
+export function pack_clock_text(time: string, local_time: string | undefined): string {
+  const [, date, clock] = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)/.exec(time) ?? [];
+  if (date === undefined || clock === undefined) return time;
+  if (local_time === undefined) return `${clock} (${date})`;
+  const days = Math.round((Date.parse(date) - Date.parse(local_time.slice(0, 10))) / 86_400_000);
+  return days === 0 ? clock : days === 1 ? `${clock} tomorrow` : `${clock} on ${date}`;
+}
+
 const kWarnings: Record<string, string> = {
   over_eco_limit: "The home has been over the eco limit for two minutes.",
   loads_limit: "All loads are off, and the home still takes more than the limit.",

@@ -8,8 +8,14 @@ import { ApiError, reset_grid_energy, write_section } from "../api/client";
 import { kModeNames, type ModeName } from "../api/pack_types";
 import type { BoxField, SectionScope, StateSection } from "../api/types";
 import { format_number } from "../lib/format";
-import { short_time } from "../lib/link_words";
-import { kModeRules, type ModeTexts, mode_consequence, mode_title, reach_text } from "../lib/pack_words";
+import {
+  kModeRules,
+  type ModeTexts,
+  mode_consequence,
+  mode_title,
+  pack_clock_text,
+  reach_text,
+} from "../lib/pack_words";
 import { describe_window, parse_window, type Window } from "../lib/window";
 import {
   changed_elsewhere,
@@ -20,7 +26,7 @@ import {
   sections_failure,
   watch_sections,
 } from "../state/sections";
-import { can_write, group_age_ms, is_connected, is_group_stale, page_now, state } from "../state/store";
+import { can_write, group_age_ms, is_connected, is_group_stale, state } from "../state/store";
 import { mode_warnings } from "./parts/alarms";
 import { Card, Failure, Loading, Note, Pill } from "./parts/card";
 import { Dialog } from "./parts/dialog";
@@ -214,8 +220,8 @@ function ImportCard() {
       {is_used && (
         <Note tone="warn">
           The grid stays open
-          {modes?.import?.until ? ` until ${short_time(modes.import.until, page_now.value)}` : ""}, whatever else asks
-          for it.
+          {modes?.import?.until ? ` until ${pack_clock_text(modes.import.until, modes.local_time)}` : ""}, whatever else
+          asks for it.
         </Note>
       )}
       <div class="section-actions">
@@ -252,6 +258,7 @@ function FloorCard({ section }: { section: StateSection }) {
 
 function WindowsCard({ section }: { section: StateSection }) {
   const note = changed_elsewhere.value[section_key(kScope, "schedule")];
+  const local_time = state.value.modes?.local_time;
   const describe = (fields: BoxField[]) => windows_of(fields).map(describe_window).join("; ") || "no window";
   return (
     <Card
@@ -260,6 +267,10 @@ function WindowsCard({ section }: { section: StateSection }) {
       class="setting-card windows-card"
       aside={!is_on("time_of_use") && <Pill tone="neutral">Time of use is off</Pill>}
     >
+      <p class="section-help">
+        While time of use is on: on inside these hours, off at all other times.
+        {local_time !== undefined && ` The pack's clock shows ${pack_clock_text(local_time, local_time)}.`}
+      </p>
       <SectionForm
         id="modes-schedule"
         section={{ ...section, title: "hours" }}

@@ -17,6 +17,10 @@ const kOrigin = "a1:b2:c3:d4:e5:f6"; // the lower 48 bits of the hardware number
 const kOtherOrigin = "a1:b2:c3:d4:e6:09";
 const kStaleAfter_s = 10;
 const kMinutesMax = 10_080;
+const kDayMs = 86_400_000;
+// The pack's clock is not the browser's: it is two hours ahead of UTC.
+const kOffsetMs = 2 * 3_600_000;
+const local_text = (shifted) => `${shifted.toISOString().slice(0, 19)}+02:00`;
 
 const number = (name, title, unit, value, min, max, step, help) => ({
   name,
@@ -272,11 +276,12 @@ export class SimPack {
     const enabled = ["self_consumption", "eco", "time_of_use", "backup", "import_limit"].filter((mode) =>
       this.is_on(mode),
     );
+    const local = new Date(Date.now() + kOffsetMs);
     const modes = {
       enabled,
       running: this.is_safe_state ? [] : enabled,
       time_known: true,
-      local_time: new Date().toISOString(),
+      local_time: local_text(local),
       safety: this.is_safe_state ? [{ cause: "bms_stale", text: kReasons.bms_stale }] : [],
       minimum_soc_reached: false,
       import: { counted_kwh: Math.round(this.counted_kwh * 1000) / 1000, limit_kwh: this.limit_kwh },
@@ -286,9 +291,10 @@ export class SimPack {
     };
     modes.import.exhausted = this.is_exhausted;
     if (this.is_exhausted) {
-      const until = new Date(Date.now() + 86_400_000);
-      until.setHours(5, 0, 0, 0);
-      modes.import.until = until.toISOString();
+      const is_past_reset = local.getUTCHours() >= 5;
+      const until = new Date(local.getTime() + (is_past_reset ? kDayMs : 0));
+      until.setUTCHours(5, 0, 0, 0);
+      modes.import.until = local_text(until);
     }
     return modes;
   }

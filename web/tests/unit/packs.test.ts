@@ -197,6 +197,15 @@ describe("words", () => {
     expect(words.order_consequence({ name: "grid" }, "open", 10)).toContain("battery and sun alone");
     expect(words.order_consequence({ name: "load_3" }, "auto", undefined)).toContain("load 3 again");
   });
+  it("tell times by the pack's clock, wherever the browser is", () => {
+    const now = "2026-11-21T14:03:00+01:00";
+    expect(words.pack_clock_text(now, now)).toBe("14:03");
+    expect(words.pack_clock_text("2026-11-22T05:00:00+01:00", now)).toBe("05:00 tomorrow");
+    expect(words.pack_clock_text("2026-12-01T05:00:00+01:00", "2026-11-30T23:59:59+01:00")).toBe("05:00 tomorrow");
+    expect(words.pack_clock_text("2026-11-24T05:00:00+01:00", now)).toBe("05:00 on 2026-11-24");
+    expect(words.pack_clock_text("2026-11-24T05:00:00+01:00", undefined)).toBe("05:00 (2026-11-24)");
+    expect(words.pack_clock_text("soon", now)).toBe("soon");
+  });
   it("tell the limits of the safe state", () => {
     expect(words.safe_state_text({})).toBe("Grid closed, loads off.");
     expect(words.safe_state_text({ inverter_request: { may_charge: false, may_discharge: true } })).toContain(

@@ -216,7 +216,8 @@ function PackRow({ node }: { node: PackNode }) {
   return (
     <li class="pack-row" data-direction={is_old ? "none" : direction} data-stale={is_old ? "" : undefined}>
       <span class="pack-name">
-        Pack {node.node}
+        <span class="pack-word">Pack </span>
+        {node.node}
         {node.is_master && (
           <span class="pack-crown" title="Master">
             <CrownIcon />
@@ -264,6 +265,7 @@ function PackFacts({ flow }: { flow: Flow }) {
           unit="kWh"
           why="capacity or state of charge is unknown"
         />
+        {energy?.soc_source === "voltage" && <span class="sum-rest">estimated by voltage</span>}
       </Fact>
       <Fact label="Time">{time.why === undefined ? time.text : <Unknown why={time.why} />}</Fact>
       <SumFact flow={flow} />
