@@ -490,7 +490,7 @@ test("settings show what all packs share; events can be filtered by the new sour
     await page.getByRole("group", { name: "Window 1" }).waitFor();
     await open(page, server, "/events", ".event");
     const sources = await page.getByLabel("Source").locator("option").allInnerTexts();
-    for (const name of ["Modes and relays", "Pack network", "Pack"]) assert.ok(sources.includes(name), name);
+    for (const name of ["Energy", "Pack network", "Pack"]) assert.ok(sources.includes(name), name);
     assert.ok(!sources.includes("Radio link"));
     await page.getByLabel("Source").selectOption("packnet");
     await checks.wait_until(page, () => document.querySelectorAll(".event").length === 2);

@@ -130,7 +130,7 @@ const kSources: Record<string, string> = {
   auth: "Sign-in",
   box: "Box",
   link: "Radio link",
-  energy: "Modes and relays",
+  energy: "Energy",
   packnet: "Pack network",
   pack: "Pack",
 };

@@ -164,9 +164,6 @@ function ModesCard({ section }: { section: StateSection }) {
       age_ms={group_age_ms("modes")}
       aside={state.value.packs?.settings?.synchronised === false && <Pill tone="busy">Not at all packs yet</Pill>}
     >
-      {state.value.modes?.time_known === false && (
-        <Note tone="warn">The time is not known yet. Modes that need it keep the house on until it is.</Note>
-      )}
       {mode_warnings.value.map((text) => (
         <Note key={text} tone="warn">
           {text}
@@ -244,7 +241,6 @@ function ImportCard() {
 function FloorCard({ section }: { section: StateSection }) {
   return (
     <Card title="Lowest charge" id="floor-title" class="setting-card floor-card">
-      <p class="section-help">Below this the battery is not discharged, whatever modes and people want.</p>
       <SectionForm
         id="modes-floor"
         section={{ ...with_fields(section, kFloorFields), title: "lowest charge" }}
@@ -270,6 +266,7 @@ function WindowsCard({ section }: { section: StateSection }) {
       <p class="section-help">
         While time of use is on: on inside these hours, off at all other times.
         {local_time !== undefined && ` The pack's clock shows ${pack_clock_text(local_time, local_time)}.`}
+        {state.value.modes?.time_known === false && " The pack does not know the time yet; until then it is on."}
       </p>
       <SectionForm
         id="modes-schedule"
@@ -290,9 +287,11 @@ function WindowsCard({ section }: { section: StateSection }) {
             .filter(Boolean)
             .join(" ")
         }
-        picture={(fields) => (
-          <WeekChart windows={windows_of(fields)} label={`The inverter output is on: ${describe(fields)}`} />
-        )}
+        picture={(fields) =>
+          windows_of(fields).length > 0 && (
+            <WeekChart windows={windows_of(fields)} label={`The inverter output is on: ${describe(fields)}`} />
+          )
+        }
       />
     </Card>
   );

@@ -51,7 +51,16 @@ const modes_section = () => ({
     flag("eco_falls_back", "Eco gives way", false, "Self-consumption then runs instead."),
     number("import_limit_kwh", "Energy from the grid", "kWh", 10, 2, 30, 0.001),
     number("import_reset_minute", "Reset of the energy counter", "min", 300, 0, 1439, 1, "Minutes after midnight."),
-    number("soc_minimum_percent", "Lowest state of charge", "%", 5, 0, 100, 0.01),
+    number(
+      "soc_minimum_percent",
+      "Lowest state of charge",
+      "%",
+      5,
+      0,
+      90,
+      0.01,
+      "The battery is not discharged below, whatever modes and people want.",
+    ),
     number("soc_minimum_release_percent", "Release of the lowest state of charge", "%", 8, 0, 100, 0.01),
   ],
 });

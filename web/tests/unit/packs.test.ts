@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { kModeNames } from "../../src/api/pack_types";
 import type { BoxField } from "../../src/api/types";
 import { flow_of_all, flow_of_pack } from "../../src/lib/energy_flow";
+import { power_in_watts } from "../../src/lib/format";
 import { colour_word, describe_indicator, digits_text, is_segment_lit } from "../../src/lib/indicator_words";
 import * as words from "../../src/lib/pack_words";
 import { moved, order_changes, read_order, with_shed } from "../../src/lib/shed_order";
@@ -42,6 +43,14 @@ describe("power flow", () => {
     expect(flow_of_all({ power_w: 1760, solar_w: 4130 }).home_w).toBeUndefined();
     expect(flow_of_all({ power_w: 500, solar_w: 0, grid_w: 400 })).toMatchObject({ home_w: 0, rest_w: -100 });
   });
+});
+
+it("figures that stand beside their sum are whole watts", () => {
+  expect([9_999, -12_345, 99_999].map((value) => power_in_watts(value).text)).toEqual(["9999", "12345", "99999"]);
+  expect([power_in_watts(123_456), power_in_watts(undefined)]).toEqual([
+    { text: "123.46", unit: "kW" },
+    { text: "–", unit: "W" },
+  ]);
 });
 
 describe("windows", () => {

@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import type { Load, PackNode } from "../../api/pack_types";
 import { type Flow, flow_of_all, flow_of_pack } from "../../lib/energy_flow";
-import { duration, format_number, kUnknown, power } from "../../lib/format";
+import { duration, format_number, kUnknown, power_in_watts } from "../../lib/format";
 import { is_node_old, position_of, relay_title } from "../../lib/pack_words";
 import {
   battery_age_ms,
@@ -93,7 +93,7 @@ interface NodeProps {
 }
 
 function FlowNode({ name, of, icon, power_w, word }: NodeProps) {
-  const { text, unit } = power(power_w);
+  const { text, unit } = power_in_watts(power_w);
   return (
     <li class="energy-node" data-node={of} data-flows={direction_of(power_w) === "none" ? undefined : ""}>
       <span class="energy-icon">{icon}</span>
@@ -127,7 +127,7 @@ const kBatteryWords: Record<Direction, string> = { in: "Charging", out: "Dischar
 
 function BatteryEnd({ flow, soc_percent, is_old }: { flow: Flow; soc_percent: number | undefined; is_old: boolean }) {
   const direction = is_old ? "none" : direction_of(flow.battery_w);
-  const { text, unit } = power(flow.battery_w);
+  const { text, unit } = power_in_watts(flow.battery_w);
   return (
     <div class="energy-battery" data-direction={direction} data-stale={is_old ? "" : undefined}>
       <Vessel soc_percent={soc_percent} direction={direction} is_stale={is_old} />
@@ -148,7 +148,7 @@ function BatteryEnd({ flow, soc_percent, is_old }: { flow: Flow; soc_percent: nu
 function LoadItem({ load, is_moving }: { load: Load; is_moving: boolean }) {
   const relay = state.value.modes?.relays?.find((entry) => entry.name === load.name);
   const is_off = relay !== undefined && position_of(relay) === "open";
-  const { text, unit } = power(load.power_w);
+  const { text, unit } = power_in_watts(load.power_w);
   const flows = is_moving && direction_of(load.power_w) !== "none";
   return (
     <li class="load" data-flows={flows ? "" : undefined} data-off={is_off ? "" : undefined}>
@@ -194,8 +194,8 @@ function SumFact({ flow }: { flow: Flow }) {
         <Unknown why="not all of sun, grid, battery and home are known" />
       </Fact>
     );
-  const { text, unit } = power(Math.max(flow.in_w, flow.out_w));
-  const rest = power(flow.rest_w);
+  const { text, unit } = power_in_watts(Math.max(flow.in_w, flow.out_w));
+  const rest = power_in_watts(flow.rest_w);
   return (
     <Fact label="In = out">
       <Value text={text} unit={unit} why="" />
@@ -210,7 +210,7 @@ function SumFact({ flow }: { flow: Flow }) {
 
 function PackRow({ node }: { node: PackNode }) {
   const is_old = is_node_old(node, heard_ms_of(node));
-  const { text, unit } = power(node.power_w);
+  const { text, unit } = power_in_watts(node.power_w);
   const direction = direction_of(node.power_w);
   const percent = Math.min(100, Math.max(0, node.soc_percent ?? 0));
   return (

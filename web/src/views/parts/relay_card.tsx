@@ -163,8 +163,8 @@ function RelayFacts({ relay }: { relay: Relay }) {
           <Value text={text} unit={unit} why="" />
         </span>
       )}
-      {since !== undefined && <span>switched {duration(since)} ago</span>}
-      {relay.switches_last_hour !== undefined && <span>{relay.switches_last_hour} × in the last hour</span>}
+      {since !== undefined && <span>for {duration(since)}</span>}
+      {relay.switches_last_hour !== undefined && <span>switched {relay.switches_last_hour} × in the last hour</span>}
     </p>
   );
 }
