@@ -33,70 +33,87 @@ async function save(changes: Record<string, number>, on_save: Save): Promise<voi
   }
 }
 
-// On this pack, relays that are not fitted are left out, unless something is set for them.
+const title_of = (name: string) => relay_title(relay_of_field(name));
+
+interface ListProps {
+  order: ShedOrder;
+  is_disabled: boolean;
+}
+
+function ShedList({ order, is_disabled }: ListProps) {
+  return (
+    <ol class="shed">
+      {order.first.map((name, i) => (
+        <li key={name}>
+          <span class="shed-name">{title_of(name)}</span>
+          <button
+            type="button"
+            class="icon-button"
+            aria-label={`${title_of(name)}: earlier`}
+            disabled={is_disabled || i === 0}
+            onClick={() => change(moved(order, name, -1))}
+          >
+            <UpIcon />
+          </button>
+          <button
+            type="button"
+            class="icon-button"
+            aria-label={`${title_of(name)}: later`}
+            disabled={is_disabled || i === order.first.length - 1}
+            onClick={() => change(moved(order, name, 1))}
+          >
+            <DownIcon />
+          </button>
+          <button
+            type="button"
+            class="button small"
+            aria-label={`${title_of(name)}: never`}
+            disabled={is_disabled}
+            onClick={() => change(with_shed(order, name, false))}
+          >
+            Never
+          </button>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+// Relays that are not fitted on this pack are left out, unless they have a place in the order.
+function NeverList({ order, is_disabled, fitted }: ListProps & { fitted: string[] }) {
+  const never = order.never.filter((name) => fitted.includes(relay_of_field(name)));
+  if (never.length === 0) return null;
+  return (
+    <ul class="shed-never" aria-label="Never switched off">
+      {never.map((name) => (
+        <li key={name}>
+          <span class="shed-name">{title_of(name)}</span>
+          <button
+            type="button"
+            class="button small"
+            aria-label={`${title_of(name)}: switch off too`}
+            disabled={is_disabled}
+            onClick={() => change(with_shed(order, name, true))}
+          >
+            Add
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 export function ShedCard({ section, fitted, on_save }: { section: StateSection; fitted: string[]; on_save: Save }) {
   const order = draft.value ?? read_order(section.fields);
   const changes = order_changes(section.fields, order);
   const is_changed = Object.keys(changes).length > 0;
-  const title_of = (name: string) => relay_title(relay_of_field(name));
   const is_disabled = !can_write.value || is_busy.value;
-  const never = order.never.filter((name) => fitted.includes(relay_of_field(name)));
   return (
     <Card title="Switched off first" id="shed-title" class="shed-card">
       <p class="section-help">While eco is on and the home takes too much, from the top down.</p>
       {order.first.length === 0 && <p class="empty">Nothing is ever switched off.</p>}
-      <ol class="shed">
-        {order.first.map((name, i) => (
-          <li key={name}>
-            <span class="shed-name">{title_of(name)}</span>
-            <button
-              type="button"
-              class="icon-button"
-              aria-label={`${title_of(name)}: earlier`}
-              disabled={is_disabled || i === 0}
-              onClick={() => change(moved(order, name, -1))}
-            >
-              <UpIcon />
-            </button>
-            <button
-              type="button"
-              class="icon-button"
-              aria-label={`${title_of(name)}: later`}
-              disabled={is_disabled || i === order.first.length - 1}
-              onClick={() => change(moved(order, name, 1))}
-            >
-              <DownIcon />
-            </button>
-            <button
-              type="button"
-              class="button small"
-              aria-label={`${title_of(name)}: never`}
-              disabled={is_disabled}
-              onClick={() => change(with_shed(order, name, false))}
-            >
-              Never
-            </button>
-          </li>
-        ))}
-      </ol>
-      {never.length > 0 && (
-        <ul class="shed-never" aria-label="Never switched off">
-          {never.map((name) => (
-            <li key={name}>
-              <span class="shed-name">{title_of(name)}</span>
-              <button
-                type="button"
-                class="button small"
-                aria-label={`${title_of(name)}: switch off too`}
-                disabled={is_disabled}
-                onClick={() => change(with_shed(order, name, true))}
-              >
-                Add
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
+      <ShedList order={order} is_disabled={is_disabled} />
+      <NeverList order={order} is_disabled={is_disabled} fitted={fitted} />
       {failure.value && <Failure message={failure.value} />}
       <div role="status">
         {is_changed && (
