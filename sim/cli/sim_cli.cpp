@@ -268,17 +268,31 @@ std::string decimal(std::int64_t value, std::int64_t divisor) {
   return text;
 }
 
+std::string json_of(const Breakdown& parts, std::int64_t divisor) {
+  std::string json = "{";
+  for (const Part& part : parts) {
+    json += (json.size() == 1 ? "\"" : ",\"") + std::string{part.name} + "\":" + decimal(part.value, divisor);
+  }
+  return json + "}";
+}
+
+std::string json_of(const Table& table, std::int64_t divisor) {
+  std::string json = "{";
+  for (const Row& row : table) {
+    json += (json.size() == 1 ? "\"" : ",\"") + row.name + "\":" + json_of(row.parts, divisor);
+  }
+  return json + "}";
+}
+
 std::string json_of(const Figure& figure) {
   if (const auto* number = std::get_if<std::int64_t>(&figure.value)) {
     return decimal(*number, figure.divisor);
   }
   if (const auto* parts = std::get_if<Breakdown>(&figure.value)) {
-    std::string json = "{";
-    for (const Part& part : *parts) {
-      json += (json.size() == 1 ? "\"" : ",\"") + std::string{part.name} +
-              "\":" + decimal(part.value, figure.divisor);
-    }
-    return json + "}";
+    return json_of(*parts, figure.divisor);
+  }
+  if (const auto* table = std::get_if<Table>(&figure.value)) {
+    return json_of(*table, figure.divisor);
   }
   const Histogram& histogram = std::get<Histogram>(figure.value);
   return "{\"p50\":" + decimal(histogram.percentile(500), figure.divisor) +
@@ -307,14 +321,7 @@ std::string options_json(const RunReport& report, const Options& options) {
     json += ",\"count\":" + std::to_string(*options.packs.count);
   }
   if (options.house.modes) {
-    std::string names;
-    for (std::size_t i = 0; i < energy::kModeCount; ++i) {
-      const auto mode = static_cast<energy::Mode>(i);
-      if (options.house.modes->has(mode)) {
-        names += (names.empty() ? "" : "+") + std::string{energy::to_text(mode)};
-      }
-    }
-    json += ",\"mode\":\"" + (names.empty() ? "none" : names) + "\"";
+    json += ",\"mode\":\"" + modes_text(*options.house.modes) + "\"";
   }
   return json + "}";
 }
@@ -336,6 +343,27 @@ std::string json_of(const RunReport& report, const Options& options) {
   return json;
 }
 
+// One line for each part, one column for each row: rows are few, parts are many and narrow.
+void print_table(const Figure& figure, const Table& table) {
+  std::printf("  %.*s\n", static_cast<int>(figure.name.size()), figure.name.data());
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    std::printf("    [%zu] %s\n", i + 1, table[i].name.c_str());
+  }
+  std::printf("    %-16s", "");
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    std::printf(" %10s", ("[" + std::to_string(i + 1) + "]").c_str());
+  }
+  std::printf("\n");
+  for (std::size_t k = 0; !table.empty() && k < table.front().parts.size(); ++k) {
+    const std::string_view name = table.front().parts[k].name;
+    std::printf("    %-16.*s", static_cast<int>(name.size()), name.data());
+    for (const Row& row : table) {
+      std::printf(" %10s", decimal(row.parts[k].value, figure.divisor).c_str());
+    }
+    std::printf("\n");
+  }
+}
+
 void print_text(const RunReport& report) {
   std::printf("%.*s  seed %" PRIu64 ", %" PRIu64 " run%s of %s h\n", static_cast<int>(report.scenario.size()),
               report.scenario.data(), report.seed, report.seeds, report.seeds == 1 ? "" : "s",
@@ -352,6 +380,8 @@ void print_text(const RunReport& report) {
         std::printf("    %-26.*s %s\n", static_cast<int>(part.name.size()), part.name.data(),
                     decimal(part.value, figure.divisor).c_str());
       }
+    } else if (const auto* table = std::get_if<Table>(&figure.value)) {
+      print_table(figure, *table);
     } else {
       std::printf("  %-28.*s %s\n", static_cast<int>(figure.name.size()), figure.name.data(),
                   json_of(figure).c_str());

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 
 #include "sim/scenarios/house_world.hpp"
@@ -224,10 +225,68 @@ TEST(HouseRun, WithoutADateTheOutputStaysClosedAndTheLimitStillCounts) {
   EXPECT_TRUE(world.violations().is_empty()) << describe(world.violations());
 }
 
+const Figure& figure_of(const RunReport& report, std::string_view name) {
+  const auto found = std::find_if(report.figures.begin(), report.figures.end(),
+                                  [name](const Figure& figure) { return figure.name == name; });
+  if (found == report.figures.end()) {
+    throw std::runtime_error{"no such figure"};
+  }
+  return *found;
+}
+
+std::int64_t part_of(const Breakdown& parts, std::string_view name) {
+  const auto found =
+      std::find_if(parts.begin(), parts.end(), [name](const Part& part) { return part.name == name; });
+  if (found == parts.end()) {
+    throw std::runtime_error{"no such part"};
+  }
+  return found->value;
+}
+
+TEST(HouseRun, TheYearComparesItsModesWithEachAloneAndAllTogether) {
+  const auto report = run("house", Options{.duration = hours{24 * 20}});
+  ASSERT_EQ(report->violation_count, 0U);
+  const auto& table = std::get<Table>(figure_of(*report, "energy_kwh_by_modes").value);
+  ASSERT_EQ(table.size(), 3 + energy::kModeCount);
+  const auto row = [&table](std::string_view name) {
+    const auto found =
+        std::find_if(table.begin(), table.end(), [name](const Row& each) { return each.name == name; });
+    return found == table.end() ? Breakdown{} : found->parts;
+  };
+  EXPECT_EQ(part_of(table.front().parts, "import"),
+            part_of(std::get<Breakdown>(figure_of(*report, "energy_kwh").value), "import"));
+  for (const Row& each : table) {
+    EXPECT_EQ(part_of(each.parts, "sun"), part_of(table.front().parts, "sun"))
+        << "the same sky: " << each.name;
+    EXPECT_GT(part_of(each.parts, "loads"), 0) << each.name;
+  }
+  EXPECT_LT(part_of(row("import_limit"), "import"), part_of(row("none"), "import"));
+  EXPECT_GT(part_of(row("time_of_use"), "switched_off"), part_of(row("none"), "switched_off"));
+  Options chosen{.duration = hours{24}};
+  chosen.house.modes = *parse_modes("eco");
+  const auto alone = run("house", chosen);
+  EXPECT_THROW(figure_of(*alone, "energy_kwh_by_modes"), std::runtime_error)
+      << "one choice, nothing to compare";
+}
+
+TEST(HouseRun, StateWritesAreHeldAgainstWhatFlashBears) {
+  const auto report = run("house-trouble", Options{.seeds = 3});
+  const auto& wear = std::get<Breakdown>(figure_of(*report, "state_wear").value);
+  const std::int64_t a_year = part_of(wear, "writes_per_year");
+  EXPECT_GT(a_year, 0);
+  EXPECT_EQ(a_year, std::get<std::int64_t>(figure_of(*report, "state_writes_per_year").value));
+  EXPECT_EQ(part_of(wear, "budget_used_percent"), a_year * 100 / 5'000);
+  EXPECT_GE(part_of(wear, "years_until_worn"), part_of(wear, "budget_years"));
+  EXPECT_EQ(StateWear::kWritesPerYear * StateWear::kLifeYears, StateWear::kEraseEndurance);
+}
+
 TEST(HouseRun, ModesAreParsedAsTheyAreWritten) {
   EXPECT_EQ(parse_modes("none")->bits(), 0U);
   EXPECT_TRUE(parse_modes("self-consumption+import_limit")->has(Mode::kImportLimit));
   EXPECT_TRUE(parse_modes("eco")->has(Mode::kEco));
+  for (const std::string_view text : {"none", "eco", "self_consumption+backup"}) {
+    EXPECT_EQ(modes_text(*parse_modes(text)), text);
+  }
   for (const std::string_view wrong : {"", "eco+", "+eco", "ecology", "eco,backup", "ec"}) {
     EXPECT_FALSE(parse_modes(wrong).has_value()) << wrong;
   }

@@ -186,7 +186,7 @@ struct Entry {
 };
 
 constexpr auto kEntries = std::array{
-    Entry{{"house", "a house with sun, battery and grid; seasons, weather, power cuts", kDay * 365},
+    Entry{{kHouseYear, "a house with sun, battery and grid; seasons, weather, power cuts", kDay * 365},
           plan_year},
     Entry{{"house-outage", "the grid fails at night", kDay * 4}, plan_outage},
     Entry{
@@ -238,6 +238,16 @@ std::optional<EnumSet<Mode>> parse_modes(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return set;
+}
+
+std::string modes_text(EnumSet<Mode> modes) {
+  std::string text;
+  for (std::size_t i = 0; i < energy::kModeCount; ++i) {
+    if (modes.has(static_cast<Mode>(i))) {
+      text += (text.empty() ? "" : "+") + std::string{energy::to_text(static_cast<Mode>(i))};
+    }
+  }
+  return text.empty() ? "none" : text;
 }
 
 std::span<const HouseScenario> house_scenarios() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "sim/scenarios/house_plan.hpp"
@@ -19,6 +20,11 @@ struct HouseScenarioOptions {
 // "self-consumption+eco", "import_limit", "none". Dashes and underscores mean the same. Empty for anything
 // else.
 std::optional<EnumSet<energy::Mode>> parse_modes(std::string_view text);
+// The other way round, with underscores.
+std::string modes_text(EnumSet<energy::Mode> modes);
+
+// The year in a house: the scenario that also compares the modes, unless told which to run.
+inline constexpr std::string_view kHouseYear = "house";
 
 struct HouseScenario {
   std::string_view name;

@@ -69,10 +69,17 @@ struct Part {
 };
 using Breakdown = std::vector<Part>;
 
+// The same breakdown for several cases.
+struct Row {
+  std::string name;
+  Breakdown parts;
+};
+using Table = std::vector<Row>;
+
 struct Figure {
   std::string_view name;
   // A distribution, one number, or several; in units of 1/divisor.
-  std::variant<Histogram, std::int64_t, Breakdown> value;
+  std::variant<Histogram, std::int64_t, Breakdown, Table> value;
   std::int64_t divisor = 1;
 };
 
