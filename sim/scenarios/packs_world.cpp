@@ -19,6 +19,8 @@ constexpr Duration kFrameTime{270};
 constexpr std::uint32_t kLossMax = 100'000;
 constexpr ElectionRules kLossyRules{std::chrono::seconds{2}, std::chrono::seconds{1},
                                     std::chrono::seconds{3}};
+// Up to this failover and merging are measured, though nothing is demanded of them.
+constexpr std::uint32_t kMeasuredLossMax = 200'000;
 constexpr std::uint32_t kErrorsMax = 20'000;
 constexpr std::uint32_t kBabbleMax = 50;  // percent
 
@@ -238,7 +240,7 @@ void PacksWorld::note_fault_edges() {
                   static_cast<std::int64_t>(fault.kind));
     if (fault.kind == PacksFaultKind::kKillMaster) {
       victims_[i] = is_on ? master_box() : std::nullopt;
-      if (victims_[i] && !has_trouble_ && election_checker_.is_settled(0) &&
+      if (victims_[i] && is_measured_ && election_checker_.is_settled(0) &&
           election_checker_.active_count(0) > 1) {
         failover_from_ = now_;
       }
@@ -289,12 +291,14 @@ void PacksWorld::apply_rules() {
   for (std::size_t i = 0; i < plan_.pack_count; ++i) {
     has_errors = has_errors || box_fault(PacksFaultKind::kErrors, i).value_or(0) > kErrorsMax;
   }
-  has_trouble_ = loss_ppm_ > kLossMax || has_errors || (babble && (*babble >> 16U) > kBabbleMax);
+  const bool is_disturbed = has_errors || (babble && (*babble >> 16U) > kBabbleMax);
+  has_trouble_ = loss_ppm_ > kLossMax || is_disturbed;
+  is_measured_ = loss_ppm_ <= kMeasuredLossMax && !is_disturbed;
   is_load_measured_ = false;
   election_checker_.set_rules(now_, is_lossy ? kLossyRules : ElectionRules{});
   election_checker_.suspend(now_, 0, has_trouble_);
   election_checker_.suspend(now_, 1, has_trouble_);
-  if (has_trouble_) {
+  if (!is_measured_) {
     failover_from_.reset();
     merge_from_.reset();
   }
@@ -364,7 +368,7 @@ void PacksWorld::tick() {
     const Box& box = boxes_[i];
     running += box.node && box.segment == 0 ? 1U : 0U;
   }
-  const bool has_noise = has_trouble_ || parameter(PacksFaultKind::kBabble) || running < 2;
+  const bool has_noise = !is_measured_ || parameter(PacksFaultKind::kBabble) || running < 2;
   if (is_load_measured_ && !has_noise) {
     figures_.load_permille.add((busy - busy_before_) / std::chrono::milliseconds{1});
   }

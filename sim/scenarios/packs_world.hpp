@@ -157,7 +157,8 @@ class PacksWorld {
   std::array<bool, kFaultsMax> is_fault_on_{};
   std::array<std::optional<std::size_t>, kFaultsMax> victims_{};
   bool is_split_ = false;
-  bool has_trouble_ = false;  // nothing is promised, nothing is measured
+  bool has_trouble_ = false;  // nothing is promised
+  bool is_measured_ = true;
   std::uint32_t loss_ppm_ = 0;
   std::uint32_t duplicate_ppm_ = 0;
   std::optional<TimePoint> failover_from_;
