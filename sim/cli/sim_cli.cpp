@@ -43,7 +43,7 @@ constexpr const char* kUsage =
     "  --count N    of the packs scenarios: how many packs, 1 to 32\n"
     "  --mode M     of a house: its modes, joined by +: self-consumption, eco, time-of-use, backup,\n"
     "               import-limit, or none\n"
-    "  --world W    gateway, link or packs; as each seed says when left out\n"
+    "  --world W    gateway, link, packs or house; as each seed says when left out\n"
     "  --json       one JSON object on stdout\n"
     "  --trace      the last events on stderr\n"
     "  --faults M   which of the plan's random faults stay, as a number (0x5: the first and the third)\n"
@@ -166,13 +166,14 @@ int take_word(Arguments& parsed, std::string_view option, std::string_view value
                                          "must be none, or self-consumption, eco, time-of-use, backup and "
                                          "import-limit joined by +");
   }
-  if (value != "gateway" && value != "link" && value != "packs") {
-    return complain(option, "must be gateway, link or packs");
+  for (const WorldKind world :
+       {WorldKind::kGateway, WorldKind::kLink, WorldKind::kPacks, WorldKind::kHouse}) {
+    if (value == to_text(world)) {
+      parsed.world = world;
+      return 0;
+    }
   }
-  parsed.world = value == "gateway" ? WorldKind::kGateway
-                 : value == "link"  ? WorldKind::kLink
-                                    : WorldKind::kPacks;
-  return 0;
+  return complain(option, "must be gateway, link, packs or house");
 }
 
 bool is_word_option(std::string_view option) {

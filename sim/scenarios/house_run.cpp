@@ -119,9 +119,78 @@ HouseFigures run_with(std::string_view name, const Options& options,
   return figures;
 }
 
+struct CutTally {
+  std::uint64_t writes = 0;  // of the runs without a cut
+  std::uint64_t cuts = 0;
+  std::uint64_t not_booted = 0;
+  std::uint64_t found_old = 0;
+  std::uint64_t found_new = 0;
+  Duration virtual_time{};
+};
+
+// How long a run goes on after its cut: past the next reset of the import limit.
+constexpr Duration kAfterCut = std::chrono::hours{26};
+constexpr Duration kOffMin = std::chrono::seconds{4};
+constexpr Duration kOffMax = std::chrono::minutes{10};
+
+// Once more up to the write and a day beyond, with the power gone there.
+void run_cut(const HousePlan& whole, const StoreCut& cut, const Options& options, RunReport& report,
+             Digest& digest, CutTally& tally) {
+  HousePlan plan = whole;
+  plan.cut = cut;
+  HouseWorld world{plan};
+  std::optional<TimePoint> cut_at;
+  while ((!cut_at || world.now() - *cut_at < kAfterCut) && world.step()) {
+    if (!cut_at && world.write_count() == cut.at_write) {
+      cut_at = world.now();
+    }
+  }
+  const HouseFigures figures = world.figures();
+  ++tally.cuts;
+  tally.not_booted += world.controller() == nullptr || figures.boots < 2 ? 1U : 0U;
+  tally.found_old += figures.found_old;
+  tally.found_new += figures.found_new;
+  tally.virtual_time += figures.virtual_time;
+  take(report, digest, plan.seed, options, world);
+}
+
+double run_power_cuts(std::string_view name, const Options& options, RunReport& report, Digest& digest) {
+  CutTally tally;
+  for (std::uint64_t i = 0; i < options.seeds; ++i) {
+    HousePlan plan = *make_house_plan(name, options.seed + i, options.duration, options.house);
+    plan.sabotage = options.house_sabotage;
+    report.duration = plan.duration;
+    HouseWorld whole{plan};
+    whole.run();
+    take(report, digest, plan.seed, options, whole);
+    tally.writes += whole.write_count();
+    tally.virtual_time += plan.duration;
+    Rng rng{plan.seed};
+    for (std::uint64_t write = 1; write <= whole.write_count(); ++write) {
+      for (const WriteFate fate : {WriteFate::kLost, WriteFate::kTorn, WriteFate::kDone}) {
+        const Duration off{rng.between(kOffMin.count(), kOffMax.count())};
+        run_cut(plan, StoreCut{write, fate, off}, options, report, digest, tally);
+      }
+    }
+  }
+  const auto number = [&report](std::string_view figure, std::uint64_t value) {
+    report.figures.push_back(Figure{figure, static_cast<std::int64_t>(value), 1});
+  };
+  number("store_writes", tally.writes);
+  number("power_cuts", tally.cuts);
+  number("not_booted", tally.not_booted);
+  number("found_old", tally.found_old);
+  number("found_new", tally.found_new);
+  number("found_neither", tally.cuts - tally.found_old - tally.found_new);
+  return seconds_of(TimePoint{tally.virtual_time});
+}
+
 }  // namespace
 
 double run_houses(std::string_view name, const Options& options, RunReport& report, Digest& digest) {
+  if (name == kHousePowerCut) {
+    return run_power_cuts(name, options, report, digest);
+  }
   const HouseFigures figures = run_with(name, options, std::nullopt, report, digest);
   add_house_figures(report, figures);
   double virtual_seconds = seconds_of(TimePoint{figures.virtual_time});

@@ -39,4 +39,11 @@ std::optional<HousePlan> make_house_plan(std::string_view name, std::uint64_t se
                                          std::optional<Duration> duration,
                                          const HouseScenarioOptions& options);
 
+// Hours to days with random modes, and faults of every kind.
+HousePlan make_random_house_plan(std::uint64_t seed);
+
+// The scenario that is run once to count its writes to the store, and then once for each of them and each
+// fate of a write, with the power gone in that moment.
+inline constexpr std::string_view kHousePowerCut = "house-power-cut";
+
 }  // namespace amphora::sim

@@ -24,6 +24,7 @@ struct SwarmSabotage {
   Sabotage gateway = Sabotage::kNone;
   LinkSabotage link = LinkSabotage::kNone;
   PacksSabotage packs = PacksSabotage::kNone;
+  HouseSabotage house = HouseSabotage::kNone;
 };
 
 struct SwarmOptions {
