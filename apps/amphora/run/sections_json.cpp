@@ -31,6 +31,8 @@ std::string_view kind_name(FieldKind kind) {
       return "secret";
     case FieldKind::kIp4:
       return "ip";
+    case FieldKind::kWindow:
+      return "window";
     default:
       return "number";
   }

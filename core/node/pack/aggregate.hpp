@@ -11,7 +11,7 @@
 #include <span>
 
 #include "core/base/time.hpp"
-#include "core/packnet/node_table.hpp"
+#include "core/packnet/network.hpp"
 #include "core/packnet/telemetry.hpp"
 
 namespace amphora::node {

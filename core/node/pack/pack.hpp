@@ -38,6 +38,8 @@
 #include "core/energy/controller.hpp"
 #include "core/indicator/indicator.hpp"
 #include "core/node/pack/aggregate.hpp"
+#include "core/node/pack/mode_settings.hpp"
+#include "core/node/pack/pack_telemetry.hpp"
 #include "core/packnet/network.hpp"
 #include "core/packnet/section_share.hpp"
 #include "core/sections/field.hpp"
@@ -46,13 +48,6 @@
 namespace amphora::node {
 
 enum class PackBmsKind : std::uint8_t { kModbus, kTinybms };
-
-// Firmware as the presence and telemetry pages tell it.
-struct FirmwareVersion {
-  std::uint8_t major = 0;
-  std::uint8_t minor = 0;
-  std::uint8_t patch = 0;
-};
 
 struct PackConfig {
   PackBmsKind bms = PackBmsKind::kModbus;
@@ -70,8 +65,8 @@ struct PackConfig {
 // Beyond this the bus's time is as good as none, and the host's counts again. The gateway tells it every ten
 // seconds.
 inline constexpr Duration kBusTimeAgeMax = std::chrono::minutes{10};
-// A clock that only drifts need not be told every ten seconds.
-inline constexpr Duration kTimeSpacing = std::chrono::minutes{1};
+// A node id or command counter that could not be stored is offered again after this.
+inline constexpr Duration kStoreAgainAfter = std::chrono::seconds{1};
 inline constexpr Duration kTelemetryRefresh = std::chrono::milliseconds{500};
 inline constexpr std::size_t kPackEventCapacity = 128;
 // A person who orders a relay "until changed" gets this long: overrides have an end.
@@ -117,7 +112,6 @@ struct StoreFloor {
 };
 using PackStoreRequest = std::variant<StoreNode, StoreFloor, energy::StoreRequest, state::StoreRequest>;
 
-enum class SectionChangeError : std::uint8_t { kUnknownSection, kRefused };
 // `field` as in sections::FieldError where one field is to blame; else the rule between sections that is
 // broken, in `fault`.
 struct SectionChangeRefusal {
@@ -210,30 +204,38 @@ class Pack {
     state::SectionId section = 0;
     bool is_used = false;
   };
+  // Of what the parts do not offer again by themselves.
+  struct StoreAgain {
+    std::optional<packnet::Node> node;
+    std::optional<std::uint64_t> floor;
+    TimePoint at = kNever;
+  };
 
   static Reader make_reader(const PackConfig& config);
-  // Moves everything one part said on to its users, until nobody has anything to say.
+  // Moves everything that one part said on to its users, until nobody has anything to say.
   void settle(TimePoint now);
-  void drain_reader(TimePoint now);
-  void drain_network(TimePoint now);
-  void drain_control(TimePoint now);
-  void drain_sections(TimePoint now);
-  void take_snapshot(TimePoint now);
-  void take_settings(TimePoint now);
-  void take_time(TimePoint now);
+  bool drain_reader(TimePoint now);
+  bool drain_control(TimePoint now);
+  bool drain_network(TimePoint now);
+  bool drain_sections(TimePoint now);
+  void take_snapshot();
+  void take_network_event(TimePoint now, const packnet::NetworkEvent& event);
+  void take_bus_time(TimePoint now);
   void tell_time(TimePoint now, const energy::TimeReading& reading, TimeSource source);
-  void report_control_event(TimePoint now, const energy::Event& event);
+  void take_settings(TimePoint now);
+  void report_on_bus(TimePoint now, const energy::Event& event);
   void update_telemetry(TimePoint now);
+  bool has_place() const;
   void emit(TimePoint now, const PackEvent& event);
 
   // pack_commands.cpp
-  void take_commands(TimePoint now);
+  bool take_commands(TimePoint now);
   void carry_out(TimePoint now, const packnet::ReceivedCommand& received);
   packnet::CommandResult order_by_command(TimePoint now, const packnet::Command& command);
-  std::optional<packnet::CommandResult> change_by_command(TimePoint now, const packnet::Command& command,
-                                                          state::SectionId section);
-  void finish(TimePoint now, std::uint32_t ticket, std::uint8_t opcode, packnet::CommandResult result);
+  void change_by_command(TimePoint now, const packnet::ReceivedCommand& received);
+  void write_by_command(TimePoint now, const SectionContent& content);
   void finish_durable(TimePoint now, state::SectionId section, packnet::CommandResult result);
+  void finish(TimePoint now, std::uint32_t ticket, std::uint8_t opcode, packnet::CommandResult result);
 
   PackConfig config_;
   Reader reader_;
@@ -243,6 +245,7 @@ class Pack {
   state::Replica replica_;
   packnet::SectionShare share_;
   energy::Inputs inputs_;
+  bool are_inputs_new_ = false;
   packnet::Telemetry telemetry_;
   std::uint8_t transmit_errors_ = 0;
   std::uint8_t receive_errors_ = 0;
@@ -250,16 +253,13 @@ class Pack {
   std::uint32_t store_count_ = 0;
   can::BusState bus_state_ = can::BusState::kDown;
   std::uint64_t snapshot_count_ = 0;
-  bool has_bms_answered_ = false;
   std::optional<energy::SettingsError> settings_fault_;
-  bool are_settings_new_ = false;
   TimeSource time_source_ = TimeSource::kNone;
   std::optional<std::int32_t> host_offset_s_;
-  TimePoint time_due_{};  // the next time worth telling
   TimePoint telemetry_due_{};
-  TimePoint started_at_{};
-  bool is_started_ = false;
+  std::optional<TimePoint> started_at_;
   TimePoint identify_until_{};
+  StoreAgain store_again_;
   std::array<Pending, packnet::kCommandQueue> pending_{};
   Ring<PackNodeEvent, kPackEventCapacity> events_;
 };
