@@ -40,10 +40,10 @@ constexpr const char* kUsage =
     "               among packs of each CAN frame at each receiver\n"
     "  --event E    of link-recovery: reboot, channel or hang\n"
     "  --last-channel C  of link-discovery: what the transmitter remembers, right or unknown\n"
-    "  --count N    of the packs scenarios: how many packs, 1 to 32\n"
+    "  --count N    of the packs scenarios: how many packs, 1 to 32 (whole packs: 1 to 8)\n"
     "  --mode M     of a house: its modes, joined by +: self-consumption, eco, time-of-use, backup,\n"
     "               import-limit, or none\n"
-    "  --world W    gateway, link, packs or house; as each seed says when left out\n"
+    "  --world W    gateway, link, packs, house or pack; as each seed says when left out\n"
     "  --json       one JSON object on stdout\n"
     "  --trace      the last events on stderr\n"
     "  --faults M   which of the plan's random faults stay, as a number (0x5: the first and the third)\n"
@@ -167,13 +167,13 @@ int take_word(Arguments& parsed, std::string_view option, std::string_view value
                                          "import-limit joined by +");
   }
   for (const WorldKind world :
-       {WorldKind::kGateway, WorldKind::kLink, WorldKind::kPacks, WorldKind::kHouse}) {
+       {WorldKind::kGateway, WorldKind::kLink, WorldKind::kPacks, WorldKind::kHouse, WorldKind::kPack}) {
     if (value == to_text(world)) {
       parsed.world = world;
       return 0;
     }
   }
-  return complain(option, "must be gateway, link, packs or house");
+  return complain(option, "must be gateway, link, packs, house or pack");
 }
 
 bool is_word_option(std::string_view option) {

@@ -104,21 +104,20 @@ energy::Inputs HouseWorld::measure() {
     return input;
   };
   if (!has(HouseFaultKind::kMeterLost)) {
-    inputs_.grid = meter(flows_.import_mw - flows_.export_mw);
+    inputs_.grid = meter(plant_.flows().import_mw - plant_.flows().export_mw);
   }
-  inputs_.inverter_output = meter(flows_.load_mw);
+  inputs_.inverter_output = meter(plant_.flows().load_mw);
   for (const HouseCircuit& row : kHouseCircuits) {
     if (row.relay) {
-      inputs_.load[energy::load_index(*row.relay)] =
-          meter(circuit_mw_[static_cast<std::size_t>(row.circuit)]);
+      inputs_.load[energy::load_index(*row.relay)] = meter(plant_.circuit_mw(row.circuit));
     }
   }
   if (!has(HouseFaultKind::kBmsSilent)) {
-    const Millivolts cell = battery_.voltage() / 16;
+    const Millivolts cell = battery().voltage() / 16;
     const Decicelsius temperature{has(HouseFaultKind::kHot) ? 600 : 250};
-    inputs_.pack_voltage = Sampled<Millivolts>{battery_.voltage(), local};
-    inputs_.pack_current = Sampled<Milliamps>{battery_.current(), local};
-    inputs_.soc = Sampled<BasisPoints>{battery_.soc(), local};
+    inputs_.pack_voltage = Sampled<Millivolts>{battery().voltage(), local};
+    inputs_.pack_current = Sampled<Milliamps>{battery().current(), local};
+    inputs_.soc = Sampled<BasisPoints>{battery().soc(), local};
     inputs_.cell_min = Sampled<Millivolts>{cell, local};
     inputs_.cell_max = Sampled<Millivolts>{cell, local};
     inputs_.temperature_max = Sampled<Decicelsius>{temperature, local};

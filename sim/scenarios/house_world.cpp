@@ -71,16 +71,14 @@ HouseWorld::HouseWorld(const HousePlan& plan)
     : plan_{plan},
       step_ms_{to_milliseconds(plan.step)},
       rng_{plan.seed},
-      sun_{plan.sun, rng_.fork()},
-      loads_{plan.loads, rng_.fork()},
-      battery_{plan.battery},
-      inverter_{plan.inverter},
+      sun_rng_{rng_.fork()},
+      plant_{PlantConfig{plan.sun, plan.loads, plan.battery, plan.inverter}, sun_rng_, rng_.fork()},
       grid_{plan.outages},
       unix_s_{plan.start_unix_s},
       next_change_{next_change_after(plan.start_unix_s)},
       settings_{plan.settings},
       store_{store_config(plan), rng_.fork()},
-      energy_checker_{battery_.stored_mj(), violations_},
+      energy_checker_{battery().stored_mj(), violations_},
       relay_checker_{plan.controller.relays, violations_},
       facts_checker_{violations_},
       store_checker_{1, violations_} {
@@ -154,37 +152,20 @@ void HouseWorld::update_faults() {
 }
 
 void HouseWorld::move_power() {
-  loads_.advance(local_s());
-  HybridInput input;
-  input.sun_mw = sun_.advance(unix_s_);
-  const bool is_output_closed = is_closed(Relay::kInverterOutput);
-  for (const HouseCircuit& row : kHouseCircuits) {
-    const bool has_path = is_output_closed && (!row.relay || is_closed(*row.relay));
-    const std::int64_t wanted_mw = loads_.wanted_mw(row.circuit);
-    const bool is_lost = !has_path && !row.catches_up;
-    figures_.switched_off_uj += is_lost ? wanted_mw * step_ms_ : 0;
-    circuit_mw_[static_cast<std::size_t>(row.circuit)] = has_path ? wanted_mw : 0;
-    input.load_mw += circuit_mw_[static_cast<std::size_t>(row.circuit)];
-  }
-  input.has_grid = is_closed(Relay::kGrid) && grid_.is_up(now_) && !has(HouseFaultKind::kGridOutage);
+  PlantInput input;
+  input.unix_s = unix_s_;
+  input.local_s = local_s();
+  input.step_ms = step_ms_;
+  input.is_grid_up = grid_.is_up(now_) && !has(HouseFaultKind::kGridOutage);
   input.is_cheap = plan_.tariff.is_cheap(local_s());
   // A device whose controller is silent falls back to what protects the battery by itself.
   input.may_charge = request_.may_charge;
   input.may_discharge = request_.may_discharge;
-  input.charge_max_mw = battery_.charge_max_mw();
-  input.discharge_max_mw = battery_.discharge_max_mw();
-  input.soc = battery_.soc();
-  flows_ = inverter_.step(input, step_ms_);
-  const bool is_served = flows_.unserved_mw == 0;
-  for (const HouseCircuit& row : kHouseCircuits) {
-    std::int64_t& power_mw = circuit_mw_[static_cast<std::size_t>(row.circuit)];
-    power_mw = is_served ? power_mw : 0;
-    loads_.take(row.circuit, power_mw * step_ms_ / 1'000);
-  }
-  const bool leaks = plan_.sabotage == HouseSabotage::kLeaksEnergy && flows_.battery_mw > 0;
-  battery_.step(leaks ? flows_.battery_mw * 49 / 50 : flows_.battery_mw, step_ms_);
-  energy_checker_.handle_step(now_, flows_, battery_.loss_mw(),
-                              OpenContacts{!is_closed(Relay::kGrid), !is_output_closed}, step_ms_);
+  input.charge_permille = plan_.sabotage == HouseSabotage::kLeaksEnergy ? 980 : 1'000;
+  plant_.step(input, contacts_);
+  energy_checker_.handle_step(now_, plant_.flows(), battery().loss_mw(),
+                              OpenContacts{!is_closed(Relay::kGrid), !is_closed(Relay::kInverterOutput)},
+                              step_ms_);
   account_cost();
 }
 
@@ -196,18 +177,18 @@ void HouseWorld::account_cost() {
     hour_price_ = plan_.tariff.price(local_s());
     hour_import_uj_ = 0;
     hour_export_uj_ = 0;
-    energy_checker_.judge(now_, battery_.stored_mj());
-    recorder_.add(now_, Channel::kEnergy, 0, battery_.stored_mj());
+    energy_checker_.judge(now_, battery().stored_mj());
+    recorder_.add(now_, Channel::kEnergy, 0, battery().stored_mj());
     recorder_.add(now_, Channel::kEnergy, 1, energy_checker_.totals().import_uj);
     recorder_.add(now_, Channel::kEnergy, 2, energy_checker_.totals().load_uj);
   }
-  hour_import_uj_ += flows_.import_mw * step_ms_;
-  hour_export_uj_ += flows_.export_mw * step_ms_;
+  hour_import_uj_ += plant_.flows().import_mw * step_ms_;
+  hour_export_uj_ += plant_.flows().export_mw * step_ms_;
 }
 
 RelayTruth HouseWorld::truth() const {
   const energy::Protection& limits = plan_.controller.protection;
-  const Millivolts voltage = battery_.voltage();
+  const Millivolts voltage = battery().voltage();
   const Duration silence = now_ - bms_heard_at_;
   RelayTruth truth;
   truth.contact = contacts_;
@@ -219,7 +200,7 @@ RelayTruth HouseWorld::truth() const {
                            voltage < limits.pack_min + limits.pack_hysteresis ||
                            voltage / 16 < limits.cell_min + limits.cell_hysteresis;
   if (truth.is_running && silence <= limits.bms_stale_after) {
-    truth.soc = battery_.soc();
+    truth.soc = battery().soc();
   }
   truth.local_s = knows_time_ ? told_local_s() : local_s();
   truth.is_date_doubtful = now_ < doubtful_until_ || told_error_s_ != 0;
@@ -227,9 +208,9 @@ RelayTruth HouseWorld::truth() const {
     truth.minute_of_day = static_cast<std::int32_t>(truth.local_s / 60 % 1'440);
   }
   truth.running = truth.is_running ? controller_->running() : settings_.enabled;
-  truth.home_w = whole_watts(flows_.load_mw).count();
+  truth.home_w = whole_watts(plant_.flows().load_mw).count();
   truth.is_metered = !has(HouseFaultKind::kMeterLost);
-  truth.import_uj = flows_.import_mw * step_ms_;
+  truth.import_uj = plant_.flows().import_mw * step_ms_;
   for (std::size_t i = 0; i < energy::kRelayCount; ++i) {
     truth.is_stuck[i] = (stuck_ >> i & 1U) != 0;
     if (order_ends_at_[i] && now_ < *order_ends_at_[i] && (knows_time_ || !order_needs_date_[i])) {
@@ -256,12 +237,13 @@ HouseFigures HouseWorld::figures() const {
   HouseFigures figures = figures_;
   figures.energy = energy_checker_.totals();
   figures.error_ppm_max = energy_checker_.error_ppm_max();
-  figures.car_missed_mj = loads_.car_missed_mj();
+  figures.car_missed_mj = plant_.car_missed_mj();
+  figures.switched_off_uj = plant_.switched_off_uj();
   for (std::size_t i = 0; i < energy::kRelayCount; ++i) {
     figures.switches[i] = relay_checker_.switch_count(energy::relay_at(i));
   }
   figures.state_writes = facts_checker_.write_count();
-  figures.trips = inverter_.trip_count();
+  figures.trips = plant_.trip_count();
   figures.virtual_time = now_ - TimePoint{};
   return figures;
 }

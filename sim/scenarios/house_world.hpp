@@ -23,28 +23,12 @@
 #include "sim/checkers/relay_checker.hpp"
 #include "sim/checkers/store_checker.hpp"
 #include "sim/models/flash_store.hpp"
+#include "sim/models/house_plant.hpp"
 #include "sim/scenarios/house_plan.hpp"
 #include "sim/world/histogram.hpp"
 #include "sim/world/recorder.hpp"
 
 namespace amphora::sim {
-
-struct HouseCircuit {
-  Circuit circuit = Circuit::kBase;
-  std::optional<energy::Relay> relay;  // behind which it is, beside the inverter output
-  bool catches_up = false;             // what it did not get it takes later
-};
-inline constexpr auto kHouseCircuits =
-    std::array{HouseCircuit{Circuit::kBase, std::nullopt, false},
-               HouseCircuit{Circuit::kPump, energy::Relay::kPump, false},
-               HouseCircuit{Circuit::kHeater, energy::Relay::kHeater, true},
-               HouseCircuit{Circuit::kCar, energy::Relay::kLoad3, true}};
-static_assert(kHouseCircuits.size() == kCircuitCount);
-
-// As meters tell them.
-constexpr Watts whole_watts(std::int64_t milliwatts) {
-  return Watts{scale_rounded(milliwatts, 1, 1'000)};
-}
 
 struct HouseFigures {
   EnergyTotals energy;
@@ -81,7 +65,7 @@ class HouseWorld {
   // Of the controller that runs now; null while it has no power.
   const energy::Controller* controller() const { return controller_ ? &*controller_ : nullptr; }
   energy::Position contact(energy::Relay relay) const { return contacts_[energy::index_of(relay)]; }
-  const HouseBattery& battery() const { return battery_; }
+  const HouseBattery& battery() const { return plant_.battery(); }
   std::int64_t local_s() const { return unix_s_ + offset_s_; }
   // To the store, by now.
   std::uint64_t write_count() const { return store_.statistics().writes; }
@@ -124,10 +108,8 @@ class HouseWorld {
   HousePlan plan_;
   std::int64_t step_ms_;
   Rng rng_;
-  SunModel sun_;
-  HouseLoads loads_;
-  HouseBattery battery_;
-  HybridInverter inverter_;
+  Rng sun_rng_;  // forked before that of the loads
+  HousePlant plant_;
   PowerGrid grid_;
 
   TimePoint now_{};
@@ -169,8 +151,6 @@ class HouseWorld {
   bool is_write_refused_ = false;
   std::optional<energy::Facts> met_by_cut_;  // was being written when the power went
 
-  PerCircuit<std::int64_t> circuit_mw_{};
-  HybridFlows flows_;
   std::int64_t hour_import_uj_ = 0;
   std::int64_t hour_export_uj_ = 0;
   std::int64_t hour_ = -1;

@@ -9,6 +9,7 @@
 #include "core/base/crc.hpp"
 #include "sim/scenarios/gateway_world.hpp"
 #include "sim/scenarios/link_world.hpp"
+#include "sim/scenarios/pack_scenarios.hpp"
 #include "sim/scenarios/packs_world.hpp"
 #include "sim/scenarios/plan_builder.hpp"
 #include "sim/scenarios/scenario_run.hpp"
@@ -142,6 +143,9 @@ std::vector<ScenarioInfo> make_infos() {
   }
   for (const HouseScenario& scenario : house_scenarios()) {
     infos.push_back(ScenarioInfo{WorldKind::kHouse, scenario.name, scenario.summary, scenario.duration});
+  }
+  for (const PackScenario& scenario : pack_scenarios()) {
+    infos.push_back(ScenarioInfo{WorldKind::kPack, scenario.name, scenario.summary, scenario.duration});
   }
   return infos;
 }
@@ -294,6 +298,9 @@ std::optional<RunReport> run(std::string_view name, const Options& options) {
       break;
     case WorldKind::kHouse:
       virtual_seconds = run_houses(found->name, options, report, digest);
+      break;
+    case WorldKind::kPack:
+      virtual_seconds = run_whole_packs(found->name, options, report, digest);
       break;
   }
   const double spent = processor_seconds() - started;

@@ -29,6 +29,9 @@ inline double seconds_of(TimePoint at) {
   return static_cast<double>(to_microseconds(at)) / 1e6;
 }
 
+// pack_run.cpp. Returns the virtual seconds.
+double run_whole_packs(std::string_view name, const Options& options, RunReport& report, Digest& digest);
+
 // house_run.cpp. Returns the virtual seconds.
 double run_houses(std::string_view name, const Options& options, RunReport& report, Digest& digest);
 

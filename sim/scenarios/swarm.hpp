@@ -25,6 +25,7 @@ struct SwarmSabotage {
   LinkSabotage link = LinkSabotage::kNone;
   PacksSabotage packs = PacksSabotage::kNone;
   HouseSabotage house = HouseSabotage::kNone;
+  PackSabotage pack = PackSabotage::kNone;
 };
 
 struct SwarmOptions {
