@@ -17,6 +17,8 @@ constexpr StoreKey kFloorKey = 2;
 constexpr StoreKey kFactsKey = 3;
 constexpr StoreKey kFirstSectionKey = 16;
 constexpr int kPumpRoundsMax = 64;
+// While the bus is busy with a frame of this box; when it is done, the box is called at once.
+constexpr Duration kBlockedRetry = std::chrono::milliseconds{1};
 constexpr Duration kCutLasts = std::chrono::seconds{5};
 
 }  // namespace
@@ -153,9 +155,13 @@ void PackWorld::step_host(std::size_t index) {
 void PackWorld::pump(std::size_t index) {
   Box& box = *boxes_[index];
   touched_ |= std::uint64_t{1} << index;
+  TimePoint handled = kNever;
   for (int round = 0; round < kPumpRoundsMax && box.pack; ++round) {
     const TimePoint here = local(box);
-    const bool is_due = box.pack->poll_timeout() <= here;
+    // What stays due waits for its turn on the bus.
+    const TimePoint due = box.pack->poll_timeout();
+    const bool is_due = due <= here && due != handled;
+    handled = due;
     if (is_due) {
       box.pack->handle_timeout(here);
     }
@@ -174,8 +180,12 @@ void PackWorld::pump(std::size_t index) {
   if (!box.pack) {
     return;
   }
-  const TimePoint next = earliest(box.clock.to_world(box.pack->poll_timeout()), box.bus.poll_timeout());
-  agenda_.set(host_slot(index), std::max(next, now_));
+  const TimePoint due = box.clock.to_world(box.pack->poll_timeout());
+  if (due <= now_ && box.bus.can_offer(bus_of(box))) {
+    violations_.add(kInvariantBoundedQueues, now_, "a pack is always due; a: pack",
+                    static_cast<std::int64_t>(index));
+  }
+  agenda_.set(host_slot(index), earliest(due > now_ ? due : now_ + kBlockedRetry, box.bus.poll_timeout()));
   agenda_.set(kFirstBus + box.segment, bus_of(box).poll_timeout());
 }
 

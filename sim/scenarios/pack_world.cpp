@@ -58,8 +58,10 @@ FlashStoreConfig store_config(const PackPlan& plan, std::size_t index, std::size
 }
 
 HousePlant make_plant(Rng& rng) {
+  PlantConfig config;
+  config.battery.soc_start = BasisPoints{rng.between(600, 9'500)};
   const Rng sun = rng.fork();
-  return HousePlant{PlantConfig{}, sun, rng.fork()};
+  return HousePlant{config, sun, rng.fork()};
 }
 
 }  // namespace
