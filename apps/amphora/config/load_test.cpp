@@ -279,6 +279,10 @@ TEST(Load, TheExamplesAreGoodAndSayNothingButDefaultsAndTheRequired) {
   expect_defaults_only("bms-gateway.toml", {"name", "bms.port"});
   expect_defaults_only("transmitter.toml", {"name", "bms.port"});
   expect_defaults_only("receiver.toml", {"name"});
+  expect_defaults_only("pack.toml",
+                       {"name", "bms.port", "inputs.grid", "inputs.inverter_output", "inputs.pool_pump",
+                        "inputs.water_heater", "relays.grid", "relays.inverter_output", "relays.pool_pump",
+                        "relays.water_heater", "indicator.bar", "indicator.digits", "indicator.leds"});
 }
 
 TEST(Load, TheDocumentationPageIsTheOneOfThisTable) {
