@@ -23,6 +23,10 @@ constexpr bool is_blink_on(TimePoint now) {
 
 std::array<Colour, kPixelCount> render_bar(const State& state, TimePoint now) {
   std::array<Colour, kPixelCount> bar{};
+  if (state.is_identifying) {
+    bar.fill(is_blink_on(now) ? kBlue : kOff);
+    return bar;
+  }
   if (!state.soc) {
     return bar;
   }

@@ -7,6 +7,7 @@
 //
 //   bar      ten pixels, round(SOC / 10 %) of them lit, at least one above 0 %; green, red at 20 % and below.
 //            While charging a blue pixel walks along the lit part towards its end, one step in 100 ms.
+//            A pack that is to show itself blinks all ten in blue at 1 Hz.
 //   digits   SOC from 0 to 100 without leading zeros; under 15 % it blinks at 1 Hz. Unknown: three dashes.
 //   LEDs     green: running; blinks at 1 Hz while the node has no place in its network yet. Yellow: a
 //   warning.
@@ -56,6 +57,7 @@ struct State {
   bool has_place = true;  // node id claimed and a master elected
   bool has_warning = false;
   bool has_fault = false;
+  bool is_identifying = false;              // somebody asks which pack this is
   std::optional<TimePoint> update_step_at;  // the latest step of an update
 };
 

@@ -197,7 +197,8 @@ enum class RelayHolder : std::uint8_t {
   kImportLimit = 6,
   kSafety = 7,
   kMinimumTime = 8,
-  kWearLimit = 9
+  kWearLimit = 9,
+  kMinimumSoc = 10
 };
 enum class BmsState : std::uint8_t { kNever = 0, kConnected = 1, kStale = 2, kFault = 3 };
 

@@ -14,7 +14,7 @@ namespace amphora::sections {
 namespace {
 
 // Step 1: a free number.
-constexpr state::SectionId kHeater = 12;
+constexpr state::SectionId kHeater = 14;
 
 // Step 2: its fields.
 constexpr std::array kHeaterModes{Choice{"off", 0, "Off"}, Choice{"surplus", 1, "With surplus power"}};
@@ -92,13 +92,13 @@ TEST(AddingASection, ABoxWithoutItLivesOn) {
 TEST(AddingASection, BadTablesDoNotCompile) {
   // What the static_assert of step 3 holds against a row.
   constexpr std::array kTwice{kHeaterFields[0], kHeaterFields[0]};
-  static_assert(!is_valid(SectionTable{12, true, "x", "X", "", kTwice}));
+  static_assert(!is_valid(SectionTable{14, true, "x", "X", "", kTwice}));
   constexpr std::array kDefaultOutside{
       FieldSpec{.name = "a", .title = "A", .kind = FieldKind::kU8, .min = 1, .max = 9}};
-  static_assert(!is_valid(SectionTable{12, true, "x", "X", "", kDefaultOutside}));
+  static_assert(!is_valid(SectionTable{14, true, "x", "X", "", kDefaultOutside}));
   constexpr FieldSpec kLong{.name = "a", .title = "A", .kind = FieldKind::kText, .max = 65};
   constexpr std::array kTooLong{kLong};
-  static_assert(!is_valid(SectionTable{12, true, "x", "X", "", kTooLong}));
+  static_assert(!is_valid(SectionTable{14, true, "x", "X", "", kTooLong}));
   static_assert(!is_valid(SectionTable{16, true, "x", "X", "", kHeaterFields}));
   static_assert(is_valid(SectionTable{15, true, "x", "X", "", kHeaterFields}));
   EXPECT_EQ(encoded_size_max(kHeaterTable), 1U + 2U + 17U);

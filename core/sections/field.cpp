@@ -70,6 +70,8 @@ std::optional<FieldError> check_value(const FieldSpec& field, const FieldValue& 
     case FieldKind::kIp4:
       return number >= 0 && number <= kIp4Max ? std::nullopt
                                               : std::optional{FieldError{0, Reason::kOutOfRange, number}};
+    case FieldKind::kWindow:
+      return is_window(number) ? std::nullopt : std::optional{FieldError{0, Reason::kNotAWindow, number}};
     case FieldKind::kU8:
     case FieldKind::kU16:
     case FieldKind::kU32:
@@ -109,6 +111,16 @@ std::optional<FieldError> read_text(ByteReader& reader, FieldValue& value) {
   return std::nullopt;
 }
 
+// An unused window is 0, whatever times it still has; bits beyond those of a number are kept for the check.
+std::int64_t read_window(ByteReader& reader) {
+  const std::int64_t start = reader.u16();
+  const std::int64_t end = reader.u16();
+  const std::int64_t days = reader.u8();
+  constexpr std::int64_t kNoWindow = -1;
+  const bool is_in_range = start < kMinutesPerDay && end < kMinutesPerDay;
+  return days == 0 ? 0 : is_in_range ? start | end << 11 | days << 22 : kNoWindow;
+}
+
 std::optional<FieldError> read_value(ByteReader& reader, const FieldSpec& field, FieldValue& value) {
   switch (field.kind) {
     case FieldKind::kBool:
@@ -124,6 +136,9 @@ std::optional<FieldError> read_value(ByteReader& reader, const FieldSpec& field,
       break;
     case FieldKind::kIp4:
       value.number = reader.u32(Endian::kBig);
+      break;
+    case FieldKind::kWindow:
+      value.number = read_window(reader);
       break;
     case FieldKind::kText:
     case FieldKind::kSecret:
@@ -148,6 +163,13 @@ void write_value(ByteWriter& writer, const FieldSpec& field, const FieldValue& v
     case FieldKind::kIp4:
       writer.u32(static_cast<std::uint32_t>(value.number), Endian::kBig);
       break;
+    case FieldKind::kWindow: {
+      const WindowValue window = to_window(value.number);
+      writer.u16(window.start_minute);
+      writer.u16(window.end_minute);
+      writer.u8(window.days);
+      break;
+    }
     case FieldKind::kText:
     case FieldKind::kSecret:
       writer.u8(static_cast<std::uint8_t>(value.text.size()));
@@ -260,6 +282,130 @@ Result<FieldValue, FieldError> parse_ip4(std::string_view text) {
   return FieldValue{address, {}};
 }
 
+// ---- windows
+
+// "6:00" to "23:59"; "24:00" is 1440.
+std::optional<std::uint16_t> parse_time(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == 0 || colon > 2 || text.size() != colon + 3) {
+    return std::nullopt;
+  }
+  std::string_view minutes = text;
+  minutes.remove_prefix(colon + 1);
+  const auto hour = parse_whole(first_of(text, colon));
+  const auto minute = parse_whole(minutes);
+  if (!hour || !minute || *minute >= 60 || *hour * 60 + *minute > kMinutesPerDay) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint16_t>(*hour * 60 + *minute);
+}
+
+bool is_day(char character) {
+  return character >= '1' && character <= '7';
+}
+
+// "1-5" or "1,3,6-7" as bits; 0 when it is no such list.
+std::uint8_t parse_days(std::string_view text) {
+  std::uint32_t days = 0;
+  while (!text.empty()) {
+    const bool is_range = text.size() >= 3 && text[1] == '-';
+    const char first = text.front();
+    const char last = is_range ? text[2] : first;
+    text.remove_prefix(is_range ? 3 : 1);
+    if (!is_day(first) || !is_day(last) || last < first) {
+      return 0;
+    }
+    for (char day = first; day <= last; ++day) {
+      days |= 1U << static_cast<std::uint32_t>(day - '1');
+    }
+    if (text.empty()) {
+      return static_cast<std::uint8_t>(days);
+    }
+    if (text.front() != ',') {
+      return 0;
+    }
+    text.remove_prefix(1);
+  }
+  return 0;  // nothing at all, or nothing after a comma
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') {
+    text.remove_prefix(1);
+  }
+  while (!text.empty() && text.back() == ' ') {
+    text.remove_suffix(1);
+  }
+  return text;
+}
+
+Result<FieldValue, FieldError> parse_window(std::string_view text) {
+  text = trimmed(text);
+  if (text.empty()) {
+    return FieldValue{};
+  }
+  const std::string_view times = first_of(text, text.find(' '));
+  std::string_view days = text;
+  days.remove_prefix(times.size());
+  days = trimmed(days);
+  const std::size_t dash = times.find('-');
+  std::string_view end_text = times;
+  end_text.remove_prefix(dash == std::string_view::npos ? times.size() : dash + 1);
+  const auto start = parse_time(first_of(times, dash));
+  const auto end = parse_time(end_text);
+  const std::uint8_t on = days.empty() ? kEveryDay : parse_days(days);
+  if (!start || *start == kMinutesPerDay || !end || on == 0) {
+    return FieldError{0, Reason::kNotAWindow, 0};
+  }
+  // Midnight at the end of a day is the one at which the next begins.
+  const auto end_minute = static_cast<std::uint16_t>(*end % kMinutesPerDay);
+  return FieldValue{to_number({*start, end_minute, on}), {}};
+}
+
+void append_two_digits(ValueText& to, int number) {
+  to.push_back(static_cast<char>('0' + number / 10));
+  to.push_back(static_cast<char>('0' + number % 10));
+}
+
+void append_time(ValueText& to, std::uint16_t minute) {
+  append_two_digits(to, minute / 60);
+  to.push_back(':');
+  append_two_digits(to, minute % 60);
+}
+
+void append_days(ValueText& to, std::uint8_t days) {
+  const auto is_on = [days](int day) { return day < 7 && ((days >> day) & 1) != 0; };
+  char separator = ' ';
+  for (int day = 0; day < 7; ++day) {
+    if (!is_on(day)) {
+      continue;
+    }
+    to.push_back(separator);
+    separator = ',';
+    to.push_back(static_cast<char>('1' + day));
+    if (is_on(day + 1)) {
+      while (is_on(day + 1)) {
+        ++day;
+      }
+      to.push_back('-');
+      to.push_back(static_cast<char>('1' + day));
+    }
+  }
+}
+
+void append_window(ValueText& to, std::int64_t number) {
+  if (number == 0) {
+    return;
+  }
+  const WindowValue window = to_window(number);
+  append_time(to, window.start_minute);
+  to.push_back('-');
+  append_time(to, window.end_minute);
+  if (window.days != kEveryDay) {
+    append_days(to, window.days);
+  }
+}
+
 FieldError at_field(FieldError error, std::size_t index) {
   error.field = index;
   return error;
@@ -268,15 +414,16 @@ FieldError at_field(FieldError error, std::size_t index) {
 }  // namespace
 
 std::string_view to_text(FieldKind kind) {
-  constexpr std::string_view kNames[] = {"bool", "u8", "u16", "u32", "ip4", "text", "choice", "secret"};
+  constexpr std::string_view kNames[] = {"bool", "u8",     "u16",    "u32",   "ip4",
+                                         "text", "choice", "secret", "window"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
 std::string_view to_text(FieldError::Reason reason) {
-  constexpr std::string_view kNames[] = {"truncated",    "out_of_range",   "not_bool",      "unknown_choice",
-                                         "too_long",     "too_short",      "not_printable", "not_above",
-                                         "not_a_number", "not_an_address", "too_precise",   "no_room",
-                                         "unknown_field"};
+  constexpr std::string_view kNames[] = {"truncated",     "out_of_range",   "not_bool",      "unknown_choice",
+                                         "too_long",      "too_short",      "not_printable", "not_above",
+                                         "not_a_number",  "not_an_address", "too_precise",   "no_room",
+                                         "unknown_field", "not_a_window"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 
@@ -366,6 +513,9 @@ ValueText format_value(const FieldSpec& field, const FieldValue& value) {
         append(text, choice.value == value.number ? choice.name : "");
       }
       break;
+    case FieldKind::kWindow:
+      append_window(text, value.number);
+      break;
     case FieldKind::kText:
     case FieldKind::kSecret:
       return value.text;
@@ -389,6 +539,9 @@ Result<FieldValue, FieldError> parse_value(const FieldSpec& field, std::string_v
       break;
     case FieldKind::kIp4:
       parsed = parse_ip4(text);
+      break;
+    case FieldKind::kWindow:
+      parsed = parse_window(text);
       break;
     case FieldKind::kChoice: {
       const auto found = std::ranges::find(field.choices, text, &Choice::name);
@@ -431,6 +584,8 @@ void append_allowed(ErrorText& text, const FieldSpec& field) {
       append(text, i > 0 ? ", " : "");
       append(text, field.choices[i].name);
     }
+  } else if (field.kind == FieldKind::kWindow) {
+    append(text, "as in 22:00-06:00 or 22:00-06:00 1-5 (days 1 Monday to 7 Sunday), or nothing");
   } else {
     append_number(text, field.min);
     append(text, " to ");
@@ -486,6 +641,9 @@ void append_reason(ErrorText& text, const SectionTable& section, const FieldSpec
       append(text, section.name);
       append(text, " carries fields of a newer version that fill it");
       return;
+    case Reason::kNotAWindow:
+      append(text, "not a time of the day");
+      break;
     case Reason::kUnknownField:
       return;
   }

@@ -9,12 +9,17 @@
 //   bool, u8, choice   1 byte          u16   2 bytes          u32   4 bytes
 //   ip4                4 bytes, in the order they are written
 //   text, secret       1 byte length, then as many bytes of UTF-8
+//   window             start u16, end u16 (minutes of the day), days u8 (bit 0 Monday; 0: unused)
 // Fields are only ever appended to a table. Fewer bytes than the table has come from an older version: what
 // is missing has its default. More bytes come from a newer one: they are kept and written back unchanged, so
 // that an old box does not destroy what a new one has set.
 //
 // Numbers are integers in the smallest unit of the field; `scale` of them are one unit as people write it
 // (3450 with scale 1000 and unit "V" is 3.45 V).
+//
+// A window is a time of the day on days of the week, "22:00-06:00 1-5": days 1 Monday to 7 Sunday as list and
+// ranges ("1,3,6-7"), every day without them; "" is an unused one. With its end at or before its start it
+// goes over midnight, and the days are those on which it starts; with both equal it lasts 24 hours.
 #pragma once
 
 #include <array>
@@ -31,10 +36,35 @@
 
 namespace amphora::sections {
 
-enum class FieldKind : std::uint8_t { kBool, kU8, kU16, kU32, kIp4, kText, kChoice, kSecret };
+enum class FieldKind : std::uint8_t { kBool, kU8, kU16, kU32, kIp4, kText, kChoice, kSecret, kWindow };
 std::string_view to_text(FieldKind kind);
 constexpr bool is_text(FieldKind kind) {
   return kind == FieldKind::kText || kind == FieldKind::kSecret;
+}
+
+// A window as the number of its value: start | end << 11 | days << 22, so 0 is an unused one.
+struct WindowValue {
+  std::uint16_t start_minute = 0;  // 0 to 1439
+  std::uint16_t end_minute = 0;    // 0 to 1439
+  std::uint8_t days = 0;           // bit 0 Monday to bit 6 Sunday; none: unused, and the times are 0
+  friend constexpr bool operator==(const WindowValue&, const WindowValue&) = default;
+};
+inline constexpr std::uint16_t kMinutesPerDay = 1440;
+inline constexpr std::uint8_t kEveryDay = 0x7F;
+constexpr std::int64_t to_number(const WindowValue& window) {
+  return window.days == 0 ? 0
+                          : std::int64_t{window.start_minute} | std::int64_t{window.end_minute} << 11 |
+                                std::int64_t{window.days} << 22;
+}
+constexpr WindowValue to_window(std::int64_t number) {
+  return {static_cast<std::uint16_t>(number & 0x7FF), static_cast<std::uint16_t>((number >> 11) & 0x7FF),
+          static_cast<std::uint8_t>((number >> 22) & 0xFF)};
+}
+// Times within the day, days of a week, nothing beside; unused ones are 0.
+constexpr bool is_window(std::int64_t number) {
+  const WindowValue window = to_window(number);
+  return window.start_minute < kMinutesPerDay && window.end_minute < kMinutesPerDay &&
+         window.days <= kEveryDay && to_number(window) == number;
 }
 
 inline constexpr std::size_t kFieldCountMax = 16;
@@ -53,7 +83,7 @@ struct FieldSpec {
   std::string_view unit{};
   std::int64_t scale = 1;  // a power of ten
   // Numbers: smallest and largest value. Text: fewest and most bytes (at most kTextSizeMax). Not for bool,
-  // choice and ip4.
+  // choice, ip4 and window.
   std::int64_t min = 0;
   std::int64_t max = 0;
   std::int64_t default_number = 0;
@@ -75,7 +105,8 @@ struct SectionTable {
   constexpr state::SectionSpec spec() const { return {id, name, is_peer_editable}; }
 };
 
-// A bool (0 or 1), number, choice or ip4 (first byte highest), or a text; which one the field's kind tells.
+// A bool (0 or 1), number, choice, ip4 (first byte highest) or window, or a text; which one the field's kind
+// tells.
 struct FieldValue {
   std::int64_t number = 0;
   FixedText<kTextSizeMax> text;
@@ -103,7 +134,8 @@ struct FieldError {
     kNotAnAddress,   // parse_value()
     kTooPrecise,     // parse_value(): more decimals than the field keeps
     kNoRoom,         // all fields together are larger than a section may be
-    kUnknownField    // no field of this name
+    kUnknownField,   // no field of this name
+    kNotAWindow      // times or days that no week has
   };
   std::size_t field = 0;  // index in the table
   Reason reason = Reason::kTruncated;
@@ -123,8 +155,8 @@ std::optional<FieldError> validate(const SectionTable& section, const Values& va
 
 std::optional<std::size_t> field_index(const SectionTable& section, std::string_view name);
 
-// A value as people write it: "3.45", "true", "lfp", "192.168.1.10". Secrets come out as they are: whoever
-// shows them hides them.
+// A value as people write it: "3.45", "true", "lfp", "192.168.1.10", "22:00-06:00 1-5". Secrets come out as
+// they are: whoever shows them hides them.
 using ValueText = FixedText<kTextSizeMax>;
 ValueText format_value(const FieldSpec& field, const FieldValue& value);
 // The reverse, with the checks of this one field; `field` of the error is 0.
@@ -154,6 +186,9 @@ constexpr std::size_t encoded_size_max(const SectionTable& section) {
       case FieldKind::kU32:
       case FieldKind::kIp4:
         size += 4;
+        break;
+      case FieldKind::kWindow:
+        size += 5;
         break;
       case FieldKind::kText:
       case FieldKind::kSecret:
@@ -197,6 +232,8 @@ constexpr bool is_valid_field(const SectionTable& section, std::size_t index) {
     }
     case FieldKind::kIp4:
       return field.default_number >= 0 && field.default_number <= 0xFFFF'FFFF;
+    case FieldKind::kWindow:
+      return is_window(field.default_number);
     case FieldKind::kU8:
     case FieldKind::kU16:
     case FieldKind::kU32: {

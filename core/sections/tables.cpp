@@ -187,6 +187,104 @@ constexpr FieldSpec kDisplayFields[]{
               .kind = kBool,
               .help = "Temperatures in °F instead of °C."}};
 
+// ---- the packs of a bus
+
+constexpr FieldSpec on(std::string_view name, std::string_view title, std::string_view help) {
+  return {.name = name, .title = title, .kind = kBool, .help = help};
+}
+
+constexpr FieldSpec percent(std::string_view name, std::string_view title, std::int64_t max,
+                            std::int64_t default_number, std::string_view above, std::string_view help) {
+  return {.name = name,
+          .title = title,
+          .kind = kU16,
+          .unit = "%",
+          .scale = 100,
+          .min = 0,
+          .max = max,
+          .default_number = default_number,
+          .above = above,
+          .help = help};
+}
+
+constexpr FieldSpec kModesFields[]{
+    on("self_consumption", "Self-consumption",
+       "The grid closes at the low state of charge and opens at the high one."),
+    on("eco", "Eco", "While the home takes more than the limit, loads are switched off one after the other."),
+    on("time_of_use", "Time of use", "The inverter's output is closed inside the windows, open outside."),
+    on("backup", "Backup", "The grid stays closed."),
+    on("import_limit", "Limit of import",
+       "The grid opens when the day's energy from it reaches the limit, until the reset time."),
+    percent("soc_low_percent", "Low state of charge", 10'000, 1000, "",
+            "Self-consumption closes the grid here."),
+    percent("soc_high_percent", "High state of charge", 10'000, 5000, "soc_low_percent",
+            "Self-consumption opens the grid here."),
+    FieldSpec{.name = "eco_limit_w",
+              .title = "Limit of eco",
+              .kind = kU32,
+              .unit = "W",
+              .min = 100,
+              .max = 100'000,
+              .default_number = 5000,
+              .help = "Power of the home above which eco switches loads off."},
+    on("eco_falls_back", "Eco gives way",
+       "Over the limit for ten minutes although all loads are off: self-consumption instead."),
+    FieldSpec{.name = "import_limit_kwh",
+              .title = "Energy from the grid",
+              .kind = kU16,
+              .unit = "kWh",
+              .scale = 1000,
+              .min = 2000,
+              .max = 30'000,
+              .default_number = 10'000,
+              .help = "What may be taken from the grid between two reset times."},
+    FieldSpec{.name = "import_reset_minute",
+              .title = "Reset of the energy counter",
+              .kind = kU16,
+              .unit = "min",
+              .min = 0,
+              .max = 1439,
+              .default_number = 300,
+              .help = "Minutes after midnight, local time; 300 is 05:00."},
+    percent("soc_minimum_percent", "Lowest state of charge", 9000, 500, "",
+            "The battery is not discharged below, whatever modes and people want."),
+    percent("soc_minimum_release_percent", "Release of the lowest state of charge", 10'000, 800,
+            "soc_minimum_percent", "Discharging is allowed again from here on.")};
+
+constexpr FieldSpec window(std::string_view name, std::string_view title) {
+  return {.name = name,
+          .title = title,
+          .kind = kWindow,
+          .help = "As in 22:00-06:00 1-5: from, to, days from 1 Monday to 7 Sunday. Empty: unused."};
+}
+
+constexpr FieldSpec kScheduleFields[]{window("window_1", "Window 1"), window("window_2", "Window 2"),
+                                      window("window_3", "Window 3"), window("window_4", "Window 4"),
+                                      window("window_5", "Window 5"), window("window_6", "Window 6"),
+                                      window("window_7", "Window 7"), window("window_8", "Window 8")};
+static_assert(std::size(kScheduleFields) == schedule_field::kWindowCount);
+
+constexpr FieldSpec shed(std::string_view name, std::string_view title, std::int64_t default_number) {
+  return {.name = name,
+          .title = title,
+          .kind = kU8,
+          .min = 0,
+          .max = static_cast<std::int64_t>(loads_field::kCount),
+          .default_number = default_number,
+          .help = "Its place in the order in which eco switches off: 1 first, 0 never."};
+}
+
+constexpr FieldSpec kLoadsFields[]{shed("shed_inverter_output", "Inverter output", 3),
+                                   shed("shed_pool_pump", "Pool pump", 2),
+                                   shed("shed_water_heater", "Water heater", 1),
+                                   shed("shed_load_3", "Load 3", 0),
+                                   shed("shed_load_4", "Load 4", 0),
+                                   shed("shed_load_5", "Load 5", 0),
+                                   shed("shed_load_6", "Load 6", 0)};
+static_assert(std::size(kLoadsFields) == loads_field::kCount);
+
+// Those of the link, then those of the packs.
+constexpr std::size_t kLinkCount = 7;
 constexpr SectionTable kTables[]{
     SectionTable{kMetadata, false, "metadata", "Identity", "What this box is.", kMetadataFields},
     SectionTable{kNetwork, false, "network", "Network", "How this box is connected.", kNetworkFields},
@@ -196,7 +294,11 @@ constexpr SectionTable kTables[]{
     SectionTable{kPowerProfile, true, "power_profile", "Power profile",
                  "What you allow at present, within what the battery allows.", kPowerProfileFields},
     SectionTable{kSystem, true, "system", "Box", "What this box is called.", kSystemFields},
-    SectionTable{kDisplay, true, "display", "Display", "How values are shown.", kDisplayFields}};
+    SectionTable{kDisplay, true, "display", "Display", "How values are shown.", kDisplayFields},
+    SectionTable{kModes, true, "modes", "Modes", "What the packs of this bus work for.", kModesFields},
+    SectionTable{kSchedule, true, "schedule", "Schedule", "When the inverter's output is on by time of use.",
+                 kScheduleFields},
+    SectionTable{kLoads, true, "loads", "Loads", "What eco switches off first.", kLoadsFields}};
 
 constexpr auto kSpecs = [] {
   std::array<state::SectionSpec, std::size(kTables)> specs{};
@@ -206,15 +308,24 @@ constexpr auto kSpecs = [] {
 
 static_assert(std::ranges::all_of(kTables, is_valid));
 static_assert(std::ranges::is_sorted(kTables, std::ranges::less_equal{}, &SectionTable::id));
+static_assert(kTables[kLinkCount - 1].id == kDisplay && kTables[kLinkCount].id == kModes);
 
 }  // namespace
 
 std::span<const SectionTable> tables() {
-  return kTables;
+  return std::span{kTables}.first(kLinkCount);
 }
 
 std::span<const state::SectionSpec> specs() {
-  return kSpecs;
+  return std::span{kSpecs}.first(kLinkCount);
+}
+
+std::span<const SectionTable> pack_tables() {
+  return std::span{kTables}.subspan(kLinkCount);
+}
+
+std::span<const state::SectionSpec> pack_specs() {
+  return std::span{kSpecs}.subspan(kLinkCount);
 }
 
 const SectionTable* find_table(state::SectionId id) {

@@ -48,6 +48,8 @@ config::RawValue to_raw(const FieldSpec& spec, const FieldValue& value) {
     case FieldKind::kText:
     case FieldKind::kSecret:
       return std::string{value.text.view()};
+    case FieldKind::kWindow:
+      return std::string{sections::format_value(spec, value).view()};
     default:
       return static_cast<double>(value.number) / static_cast<double>(spec.scale);
   }
