@@ -23,7 +23,7 @@ demo_packages=(
 )
 test_packages=(
   clang libclang-rt-14-dev clang-format clang-tidy shellcheck curl sqlite3 iproute2
-  python3-can python3-msgpack python3-paho-mqtt
+  python3-can python3-msgpack python3-paho-mqtt libmodbus-dev
   qemu-system-x86 busybox-static cpio kmod systemd can-utils iw wireless-regdb tshark valgrind chromium
 )
 

@@ -186,7 +186,6 @@ struct Report {
 };
 inline constexpr std::uint16_t kReportDuplicateHardware = 1;  // value: lower 32 bits of the number
 inline constexpr std::uint16_t kReportNodeChanged = 2;        // value: the new node id
-inline constexpr std::uint16_t kReportNoFreeNode = 3;
 
 // Size 8: 3, rank, master, flags (bit 0: the master was alone), term[4]. A candidate's answer in an election.
 struct MasterAnswer {

@@ -37,6 +37,7 @@ std::string_view to_text(NetworkEvent::Kind kind) {
 PackNetwork::PackNetwork(const NetworkConfig& config)
     : config_{config},
       claim_{claim_config(config)},
+      last_node_{config.stored_node},
       election_{election_config(config.type)},
       gate_{config.gate} {}
 
@@ -270,6 +271,10 @@ void PackNetwork::pump_claim(TimePoint now) {
     switch (event->kind) {
       case ClaimEvent::Kind::kClaimed:
         announced_at_ = now;
+        if (last_node_ != kNodeNone && last_node_ != event->node) {
+          (void)report(now, Level::kNotice, false, kReportNodeChanged, event->node);
+        }
+        last_node_ = event->node;
         election_.start(now, election::Candidate{event->node, rank_of(config_.type)});
         is_presence_due_ = true;
         timers_.set(Timer::kTelemetry, now);

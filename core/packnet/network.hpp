@@ -163,6 +163,7 @@ class PackNetwork {
   NetworkConfig config_;
   can::BusState bus_state_ = can::BusState::kDown;
   AddressClaim claim_;
+  Node last_node_ = kNodeNone;  // the id before this one, over restarts
   election::Election election_;
   CommandGate gate_;
   NodeTable nodes_;

@@ -94,6 +94,27 @@ TEST(PackNetwork, PacksFindIdsAMasterAndEachOther) {
   EXPECT_EQ(bus.nodes[1]->poll_store(), 6);
 }
 
+TEST(PackNetwork, APackThatHadToTakeAnotherIdSaysSo) {
+  Bus bus;
+  for (const HardwareNumber hardware : {0x1005U, 0x1085U}) {
+    NetworkConfig config = config_of(hardware);
+    config.stored_node = 5;
+    (void)bus.add(config);
+  }
+  bus.run(2s);
+  ASSERT_EQ(bus.nodes[1]->node(), 6);
+  std::vector<Report> reports;
+  while (const auto event = bus.nodes[0]->poll_event()) {
+    if (event->kind == NetworkEvent::Kind::kReport) {
+      reports.push_back(event->report);
+    }
+  }
+  ASSERT_EQ(reports.size(), 1U);
+  EXPECT_EQ(reports[0].code, kReportNodeChanged);
+  EXPECT_EQ(reports[0].node, 6);
+  EXPECT_EQ(reports[0].value, 6);
+}
+
 TEST(PackNetwork, AnEnergyGatewayLeadsAndALinuxGatewayOnlyListens) {
   Bus bus;
   (void)bus.add(config_of(0x1050));

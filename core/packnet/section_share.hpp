@@ -210,6 +210,7 @@ class SectionShare {
   void handle_record(TimePoint now, Node from, Slot& slot, const state::Record& record);
   void schedule_record(TimePoint now, Slot& slot, Node requester);
   void schedule_question(TimePoint now, Slot& slot, const Announcement& newer);
+  bool is_asking(const Slot& slot) const;
   void count_question(TimePoint now, Slot& slot);
   void give_way(TimePoint now, Node from, const Slot& slot, const RecordSegment& first);
   bool is_merged(const Slot& slot, PayloadDigest digest, std::uint32_t stamp_s) const;

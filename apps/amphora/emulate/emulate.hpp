@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// amphora emulate tinybms|gx|air
+// amphora emulate tinybms|modbus-bms|gx|air|house
 #pragma once
 
 #include "apps/amphora/command.hpp"

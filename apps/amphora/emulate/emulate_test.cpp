@@ -5,7 +5,9 @@
 #include <fstream>
 
 #include "apps/amphora/emulate/air.hpp"
+#include "apps/amphora/emulate/house.hpp"
 #include "apps/amphora/emulate/living_battery.hpp"
+#include "apps/amphora/emulate/living_house.hpp"
 #include "apps/amphora/emulate/register_file.hpp"
 
 namespace amphora::emulate {
@@ -109,6 +111,117 @@ TEST(LivingBattery, HeldCurrentIsShown) {
   const auto bits = device.register_value(38) | (std::uint32_t{device.register_value(39)} << 16U);
   EXPECT_EQ(tinybms::milli_from_float(bits), -25'000);
   EXPECT_EQ(device.register_value(50), 0x93);
+}
+
+TEST(LivingBattery, AFaultIsMeasuredAndGoneAgain) {
+  sim::ModbusBmsDevice device;
+  LivingBattery battery{{.cell_count = 8, .soc_start = BasisPoints{6'700}}};
+  battery.advance(TimePoint{std::chrono::seconds{1}}, device);
+  EXPECT_EQ(device.register_value(7), 0);
+  EXPECT_NEAR(*device.register_value(2), 6'700, 60);
+  EXPECT_TRUE(device.register_value(23));
+  EXPECT_FALSE(device.register_value(24)) << "eight cells";
+  constexpr std::pair<BatteryFault, int> kBits[] = {
+      {BatteryFault::kOverVoltage, 1},     {BatteryFault::kUnderVoltage, 2},
+      {BatteryFault::kOverTemperature, 4}, {BatteryFault::kUnderTemperature, 8},
+      {BatteryFault::kImbalance, 64},      {BatteryFault::kNone, 0}};
+  for (const auto& [fault, bits] : kBits) {
+    EXPECT_EQ(battery_fault_from_text(to_text(fault)), fault);
+    battery.set_fault(fault);
+    battery.advance(TimePoint{std::chrono::seconds{1}}, device);
+    EXPECT_EQ(device.register_value(7), bits) << to_text(fault);
+  }
+  EXPECT_FALSE(battery_fault_from_text("tired"));
+}
+
+TEST(LivingHouse, EverythingMovesWithinADay) {
+  LivingHouse house{{}};
+  std::int32_t sun_max = 0;
+  std::int32_t base_max = 0;
+  std::int32_t grid_min = 0;
+  std::int32_t grid_max = 0;
+  int pump_seconds = 0;
+  int heater_seconds = 0;
+  for (int second = 0; second < 600; ++second) {
+    const HousePowers powers = house.advance(TimePoint{std::chrono::seconds{second}}, {});
+    EXPECT_EQ(powers.grid, powers.inverter_output - powers.sun);
+    sun_max = std::max(sun_max, powers.sun.count());
+    base_max = std::max(base_max, powers.inverter_output.count());
+    grid_min = std::min(grid_min, powers.grid.count());
+    grid_max = std::max(grid_max, powers.grid.count());
+    pump_seconds += powers.pool_pump > Watts{500} ? 1 : 0;
+    heater_seconds += powers.water_heater > Watts{500} ? 1 : 0;
+  }
+  EXPECT_GT(sun_max, 1'000);
+  EXPECT_LE(sun_max, 6'000);
+  EXPECT_GT(base_max, 1'500);
+  EXPECT_LT(base_max, 9'000);
+  EXPECT_LT(grid_min, -500);
+  EXPECT_GT(grid_max, 1'000);
+  EXPECT_NEAR(pump_seconds, 150, 5) << "six of 24 hours";
+  EXPECT_GT(heater_seconds, 5);
+  EXPECT_LT(heater_seconds, 300);
+}
+
+TEST(LivingHouse, NothingFlowsBehindAnOpenRelay) {
+  LivingHouse house{{}};
+  house.skip_to(13 * 60);
+  EXPECT_EQ(house.minute_of_day(), 13 * 60);
+  const TimePoint now{std::chrono::seconds{1}};
+  HousePowers powers = house.advance(now, {.battery = Watts{700}});
+  EXPECT_EQ(powers.grid, powers.inverter_output + Watts{700} - powers.sun);
+  EXPECT_GT(powers.pool_pump, Watts{1'000});
+  EXPECT_GT(powers.inverter_output, powers.pool_pump);
+  powers = house.advance(now, {.is_grid_closed = false, .is_pump_closed = false});
+  EXPECT_EQ(powers.grid, Watts{0});
+  EXPECT_EQ(powers.pool_pump, Watts{0});
+  EXPECT_GT(powers.inverter_output, Watts{0});
+  powers = house.advance(now, {.is_inverter_closed = false});
+  EXPECT_EQ(powers.inverter_output, Watts{0});
+  EXPECT_EQ(powers.pool_pump, Watts{0}) << "it is behind the inverter output";
+  EXPECT_EQ(powers.grid, Watts{0} - powers.sun);
+}
+
+TEST(LivingHouse, LoadsOutsideAreTheirOwn) {
+  LivingHouse house{{.is_outside = true}};
+  house.skip_to(13 * 60);
+  const TimePoint now{std::chrono::seconds{1}};
+  HousePowers powers = house.advance(now, {});
+  EXPECT_EQ(powers.grid, powers.inverter_output + powers.pool_pump + powers.water_heater - powers.sun);
+  powers = house.advance(now, {.is_inverter_closed = false});
+  EXPECT_EQ(powers.inverter_output, Watts{0});
+  EXPECT_GT(powers.pool_pump, Watts{1'000});
+}
+
+TEST(LivingHouse, AHeaterThatWasOffHeatsLongerAfterwards) {
+  const auto heating_seconds = [](bool is_kept_off) {
+    LivingHouse house{{}};
+    PackState pack;
+    pack.is_heater_closed = !is_kept_off;
+    int second = 0;
+    for (; second < 300; ++second) {
+      const HousePowers powers = house.advance(TimePoint{std::chrono::seconds{second}}, pack);
+      EXPECT_TRUE(!is_kept_off || powers.water_heater == Watts{0});
+    }
+    int count = 0;
+    for (; second < 400; ++second) {
+      count += house.advance(TimePoint{std::chrono::seconds{second}}, {}).water_heater > Watts{0} ? 1 : 0;
+    }
+    return count;
+  };
+  EXPECT_GT(heating_seconds(true), heating_seconds(false));
+}
+
+TEST(House, ReadsWhatAPackSays) {
+  const auto state = parse_pack_state(
+      R"({"battery_w":-1250.4,"relays":{"grid":"open","inverter_output":"closed","pool_pump":"open"},"more":1})");
+  ASSERT_TRUE(state);
+  EXPECT_EQ(*state, (PackState{.is_grid_closed = false, .is_pump_closed = false, .battery = Watts{-1250}}));
+  EXPECT_EQ(parse_pack_state("{}"), PackState{});
+  for (const char* bad : {"", "[]", "7", "{\"battery_w\":\"1\"}", "{\"battery_w\":1e9}", "{\"relays\":[]}",
+                          "{\"relays\":{\"grid\":true}}", "{\"relays\":{\"grid\":\"ajar\"}}"}) {
+    EXPECT_FALSE(parse_pack_state(bad)) << bad;
+  }
 }
 
 }  // namespace

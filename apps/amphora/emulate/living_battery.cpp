@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/amphora/emulate/living_battery.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -15,6 +16,17 @@ constexpr BasisPoints kNearlyEmpty{1'500};
 constexpr BasisPoints kNearlyFull{9'500};
 constexpr Milliamps kRest{500};
 constexpr Microvolts kBalanceSpread{15'000};
+
+// What a BMS of an LFP pack takes for too much.
+constexpr Millivolts kCellHighest{3'650};
+constexpr Millivolts kCellLowest{2'600};
+constexpr Millivolts kCellSpreadMax{250};
+constexpr Decicelsius kHottest{600};
+constexpr Decicelsius kColdest{-100};
+
+constexpr auto kFaultNames = std::array<std::string_view, 6>{
+    "none", "over-voltage", "under-voltage", "over-temperature", "under-temperature", "imbalance"};
+constexpr std::size_t kWeakCell = 2;
 
 // A quarter of a sine in 16 steps, in thousandths.
 constexpr std::array<std::int64_t, 17> kQuarterSine{0,   98,  195, 290, 383, 471, 556, 634, 707,
@@ -43,8 +55,21 @@ tinybms::OnlineStatus status_of(Milliamps current) {
 
 }  // namespace
 
-LivingBattery::LivingBattery(std::uint64_t seed)
-    : rng_{seed}, pack_{{.soc_start = BasisPoints{6'200}}, rng_.fork()} {}
+std::string_view to_text(BatteryFault fault) {
+  return kFaultNames[static_cast<std::size_t>(fault)];
+}
+
+std::optional<BatteryFault> battery_fault_from_text(std::string_view text) {
+  const auto* const found = std::ranges::find(kFaultNames, text);
+  if (found == kFaultNames.end()) {
+    return std::nullopt;
+  }
+  return static_cast<BatteryFault>(found - kFaultNames.begin());
+}
+
+LivingBattery::LivingBattery(const LivingBatteryConfig& config)
+    : rng_{config.seed},
+      pack_{{.cell_count = config.cell_count, .soc_start = config.soc_start}, rng_.fork()} {}
 
 Milliamps LivingBattery::wave(TimePoint now) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - *began_).count();
@@ -58,28 +83,85 @@ Milliamps LivingBattery::wave(TimePoint now) {
   return Milliamps{current};
 }
 
-void LivingBattery::advance(TimePoint now, sim::TinyBmsDevice& device) {
+void LivingBattery::step(TimePoint now) {
   if (!began_) {
     began_ = now;
   }
-  const TimePoint elapsed{now - *began_};
-  pack_.advance(elapsed);
-  const Milliamps current = held_ ? *held_ : wave(now);
-  pack_.set_current(current);
-  std::uint32_t balancing = 0;
+  pack_.advance(TimePoint{now - *began_});
+  current_ = held_ ? *held_ : wave(now);
+  pack_.set_current(current_);
+  balancing_ = 0;
   for (std::size_t i = 0; i < pack_.cell_count(); ++i) {
-    device.set_cell(i, pack_.cell_voltage(i));
     const bool is_high = pack_.cell_voltage(i) - pack_.cell_min() > kBalanceSpread;
-    balancing |= is_high && current > kRest ? 1U << i : 0U;
+    balancing_ |= is_high && current_ > kRest ? 1U << i : 0U;
   }
-  pack_.set_balancing(balancing);
-  device.set_balancing(static_cast<std::uint16_t>(balancing));
-  device.set_current(current);
+  pack_.set_balancing(balancing_);
+}
+
+Microvolts LivingBattery::cell_voltage(std::size_t index) const {
+  const Microvolts voltage = pack_.cell_voltage(index);
+  switch (fault_) {
+    case BatteryFault::kOverVoltage:
+      return voltage + Microvolts{500'000};
+    case BatteryFault::kUnderVoltage:
+      return voltage - Microvolts{1'000'000};
+    case BatteryFault::kImbalance:
+      return index == kWeakCell ? voltage - Microvolts{300'000} : voltage;
+    case BatteryFault::kNone:
+    case BatteryFault::kOverTemperature:
+    case BatteryFault::kUnderTemperature:
+      break;
+  }
+  return voltage;
+}
+
+Decicelsius LivingBattery::temperature() const {
+  if (fault_ == BatteryFault::kOverTemperature) {
+    return pack_.temperature() + Decicelsius{500};
+  }
+  return pack_.temperature() - Decicelsius{fault_ == BatteryFault::kUnderTemperature ? 450 : 0};
+}
+
+void LivingBattery::advance(TimePoint now, sim::TinyBmsDevice& device) {
+  step(now);
+  for (std::size_t i = 0; i < pack_.cell_count(); ++i) {
+    device.set_cell(i, cell_voltage(i));
+  }
+  device.set_balancing(static_cast<std::uint16_t>(balancing_));
+  device.set_current(current_);
   device.set_soc(pack_.soc());
-  device.set_temperature_internal(pack_.temperature() + Decicelsius{35});
-  device.set_temperature_external(0, pack_.temperature());
-  device.set_temperature_external(1, pack_.temperature() + Decicelsius{4});
-  device.set_status(status_of(current));
+  device.set_temperature_internal(temperature() + Decicelsius{35});
+  device.set_temperature_external(0, temperature());
+  device.set_temperature_external(1, temperature() + Decicelsius{4});
+  device.set_status(status_of(current_));
+}
+
+void LivingBattery::advance(TimePoint now, sim::ModbusBmsDevice& device) {
+  step(now);
+  Microvolts sum{0};
+  Millivolts lowest{10'000};
+  Millivolts highest{0};
+  for (std::size_t i = 0; i < pack_.cell_count(); ++i) {
+    const auto voltage = quantity_cast<Millivolts>(cell_voltage(i));
+    sum = sum + cell_voltage(i);
+    lowest = std::min(lowest, voltage);
+    highest = std::max(highest, voltage);
+    device.set_cell(static_cast<std::uint16_t>(i), voltage);
+  }
+  const Decicelsius coldest = temperature();
+  const Decicelsius hottest = coldest + Decicelsius{4};
+  battery::AlarmSet alarms;
+  alarms.set(battery::Alarm::kHighVoltage, highest > kCellHighest);
+  alarms.set(battery::Alarm::kLowVoltage, lowest < kCellLowest);
+  alarms.set(battery::Alarm::kHighTemperature, hottest > kHottest);
+  alarms.set(battery::Alarm::kLowTemperature, coldest < kColdest);
+  alarms.set(battery::Alarm::kCellImbalance, highest - lowest > kCellSpreadMax);
+  device.set_alarms(alarms);
+  device.set_voltage(quantity_cast<Millivolts>(sum));
+  device.set_current(current_);
+  device.set_soc(pack_.soc());
+  device.set_soh(BasisPoints{10'000});
+  device.set_temperatures(coldest, hottest, coldest + Decicelsius{35});
 }
 
 }  // namespace amphora::emulate

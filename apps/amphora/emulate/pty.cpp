@@ -92,9 +92,11 @@ void Pty::read() {
   } else if (size == 0 || (errno != EAGAIN && errno != EINTR)) {
     // The other side has closed, which the descriptor would report for ever: look for a new one now and then.
     // The watch must not be destroyed within its own callback.
-    loop_.post([this] {
-      watch_.reset();
-      wait_for_peer();
+    loop_.post([this, life = std::weak_ptr{life_}] {
+      if (!life.expired()) {
+        watch_.reset();
+        wait_for_peer();
+      }
     });
   }
 }

@@ -41,6 +41,8 @@ class Pty {
   std::string path_;
   std::unique_ptr<runtime::FdWatch> watch_;
   runtime::Timer timer_;
+  std::shared_ptr<bool> life_ =
+      std::make_shared<bool>(true);  // what is posted to the loop looks whether it ended
 };
 
 }  // namespace amphora::emulate

@@ -7,17 +7,16 @@
 #include <array>
 #include <charconv>
 #include <csignal>
-#include <cstdio>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
 
 #include "apps/amphora/command.hpp"
 #include "apps/amphora/emulate/command_input.hpp"
+#include "apps/amphora/emulate/event_line.hpp"
 #include "apps/amphora/emulate/living_battery.hpp"
 #include "apps/amphora/emulate/pty.hpp"
 #include "apps/amphora/emulate/register_file.hpp"
-#include "apps/amphora/json_line.hpp"
 #include "runtime/loop/loop.hpp"
 #include "runtime/serial/serial_port.hpp"
 
@@ -26,21 +25,6 @@ namespace amphora::emulate {
 namespace {
 
 constexpr Duration kStep = std::chrono::seconds{1};
-
-void print_line(const std::string& line) {
-  (void)std::fwrite(line.data(), 1, line.size(), stdout);
-  (void)std::fflush(stdout);
-}
-
-template <class Fill>
-void print_event(std::string_view event, Fill fill) {
-  std::string line;
-  JsonLine json{line};
-  json.text("event", event);
-  fill(json);
-  json.end();
-  print_line(line);
-}
 
 std::optional<std::int64_t> whole_number(const std::string& text) {
   std::int64_t value = 0;

@@ -130,7 +130,7 @@ TEST(SectionsJson, SecretsAreNeverShown) {
                         .record = {3, {1'700'000'000'000, 0}, NodeId{2}, *payload},
                         .sync = state::SyncState::kSynchronised,
                         .conflict_at = std::nullopt});
-  const Json json = sections_json(&report, TimePoint{}, WallTime{1'700'000'001'000});
+  const Json json = sections_json(link_scopes(report, TimePoint{}), TimePoint{}, WallTime{1'700'000'001'000});
   const Json& section = json["scopes"][0]["sections"][0];
   EXPECT_EQ(section["version"], 3);
   EXPECT_EQ(section["sync"], "synchronised");
