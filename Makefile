@@ -30,7 +30,7 @@ setup-demo:
 build: setup-demo program web ## build the program (build/bin/amphora) and the web application (web/dist)
 
 build/dev/build.ninja:
-	@cmake --preset dev >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+	@tools/configure.sh dev
 
 program: setup-demo
 	@$(MAKE) build/dev/build.ninja

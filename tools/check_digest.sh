@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # tools/check_digest.sh [--build-only]
-# The same seed must give the same run, whoever compiled it. Runs every scenario of the simulator with a few seeds, as
-# built by gcc with -O2 (preset dev) and by clang with -O0 (preset clang), and each of them twice; compares the digests.
+# The same seed must give the same run, whoever compiled it. Runs every scenario of the simulator, in turn with one of a few
+# seeds, and a swarm, as built by gcc with -O2 (preset dev) and by clang with -O0 (preset clang); compares the
+# digests. What depends on an address or on memory that nobody wrote differs between the two programs as it does between
+# two runs of one, so only a difference is followed by a second run, to tell the two causes apart.
 # Needs the dev preset's amphora_sim_cli; builds that of the clang preset.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,7 +15,7 @@ packs_hours=0.01
 swarm_seeds=20
 
 [[ -f sim/CMakeLists.txt ]] || { echo "digest: this tree has no simulator"; exit 1; }
-[[ -f build/clang/build.ninja ]] || cmake --preset clang >/dev/null
+[[ -f build/clang/build.ninja ]] || tools/configure.sh clang
 cmake --build build/clang --target amphora_sim_cli -j "${JOBS:-2}" >build/clang/build.log 2>&1 || {
   cat build/clang/build.log >&2
   exit 1
@@ -35,31 +37,32 @@ sys.exit("digest: empty digest") if not digest else print(digest)' "$output"
 
 compared=0
 failed=0
-# compare WHAT ARGUMENT...: the run by both builds, and again by the first.
+# compare ARGUMENT...: the run by both builds.
 compare() {
   local by_gcc by_clang again
-  if ! by_gcc=$(digest_of "$gcc_cli" "$@") || ! again=$(digest_of "$gcc_cli" "$@") ||
-    ! by_clang=$(digest_of "$clang_cli" "$@"); then
+  if ! by_gcc=$(digest_of "$gcc_cli" "$@") || ! by_clang=$(digest_of "$clang_cli" "$@"); then
     failed=$((failed + 1))
     return
   fi
   compared=$((compared + 1))
+  [[ $by_gcc == "$by_clang" ]] && return
+  failed=$((failed + 1))
+  again=$(digest_of "$gcc_cli" "$@") || return 0
   if [[ $by_gcc != "$again" ]]; then
     echo "digest: '$*' differs between two runs of one program: $by_gcc and $again"
-    failed=$((failed + 1))
-  elif [[ $by_gcc != "$by_clang" ]]; then
+  else
     echo "digest: '$*' differs between compilers: gcc $by_gcc, clang $by_clang"
-    failed=$((failed + 1))
   fi
 }
 
 mapfile -t scenarios < <("$gcc_cli" list | awk '/^[a-z]/ && $1 != "swarm" {print $1}')
 ((${#scenarios[@]})) || { echo "digest: '$gcc_cli list' names no scenario"; exit 1; }
-for scenario in "${scenarios[@]}"; do
+for i in "${!scenarios[@]}"; do
+  scenario=${scenarios[i]}
   length=$hours
   [[ $scenario == link-* ]] && length=$link_hours
   [[ $scenario == packs* ]] && length=$packs_hours
-  for seed in "${seeds[@]}"; do compare "$scenario" --seed "$seed" --hours "$length"; done
+  compare "$scenario" --seed "${seeds[i % ${#seeds[@]}]}" --hours "$length"
 done
 compare swarm --seeds "$swarm_seeds"
 

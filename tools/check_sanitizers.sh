@@ -16,27 +16,29 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 build() {
   local preset=$1
   shift
-  [[ -f build/$preset/build.ninja ]] || cmake --preset "$preset" >/dev/null
+  [[ -f build/$preset/build.ninja ]] || tools/configure.sh "$preset"
   cmake --build "build/$preset" -j "$jobs" --target "$@" >"build/$preset/build.log" 2>&1 || {
     cat "build/$preset/build.log" >&2
     exit 1
   }
 }
-run() { ctest --test-dir "build/$1" --output-on-failure --no-tests=error -j "$jobs" "${@:2}"; }
+# run PRESET JOBS CTEST_ARGUMENT...
+run() { ctest --test-dir "build/$1" --output-on-failure --no-tests=error -j "$2" "${@:3}"; }
 
 case ${1:-} in
   --all)
     build asan amphora_unit_tests amphora_fuzzers
-    run asan -L '^(unit|sim|fuzz)$' -LE '^tool$'
+    run asan "$jobs" -L '^(unit|sim|fuzz)$' -LE '^tool$'
     build tsan amphora_unit_tests
-    run tsan -L '^(unit|sim)$' -LE '^tool$'
+    run tsan "$jobs" -L '^(unit|sim)$' -LE '^tool$'
     ;;
   '' | --build-only)
     fuzzers=(tinybms_stream can_bms canbms_driver victron_output)
     targets=(amphora_core_test "${fuzzers[@]/%/_fuzz}")
     [[ -f sim/CMakeLists.txt ]] && targets+=(amphora_sim_test)
     build asan "${targets[@]}"
-    if [[ -z ${1:-} ]]; then run asan -R "^(unit\.amphora_(core|sim)|fuzz\.($(IFS='|'; echo "${fuzzers[*]}")))$"; fi
+    # One after the other: as a test it runs beside others.
+    if [[ -z ${1:-} ]]; then run asan 1 -R "^(unit\.amphora_(core|sim)|fuzz\.($(IFS='|'; echo "${fuzzers[*]}")))$"; fi
     ;;
   *)
     echo "check_sanitizers: unknown argument '$1'; allowed: --build-only, --all" >&2

@@ -46,13 +46,15 @@ tidy_files() {
   fi | grep -v -E '_test\.cpp$'
 }
 tidy() {
-  cmake --preset dev >/dev/null || return 1
+  # A folder of its own, in which each file is one compilation.
+  cmake --preset dev -B build/tidy -DAMPHORA_UNITY=OFF >/dev/null || return 1
+  cmake --build build/tidy --target amphora_build_info >/dev/null || return 1
   tidy_files "$@" | python3 -c '
 import json, sys
 from pathlib import Path
-known = {entry["file"] for entry in json.loads(Path("build/dev/compile_commands.json").read_text())}
+known = {entry["file"] for entry in json.loads(Path("build/tidy/compile_commands.json").read_text())}
 print("\n".join(name for name in sys.stdin.read().split() if str(Path(name).resolve()) in known))' |
-    xargs --no-run-if-empty -P "$(nproc)" -n 4 clang-tidy -p build/dev --quiet
+    xargs --no-run-if-empty -P "$(nproc)" -n 4 clang-tidy -p build/tidy --quiet
 }
 check clang-tidy tidy "$@"
 

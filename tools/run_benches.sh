@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 jobs=${1:-$(nproc)}
 shift || true
-cmake --preset dev >/dev/null
+tools/configure.sh dev
 tools/build_quietly.sh build/dev "$jobs" amphora_bench
 names=("$@")
 if ((${#names[@]} == 0)); then

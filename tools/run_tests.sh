@@ -8,9 +8,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 jobs=${1:-$(nproc)}
 shift || true
-mkdir -p build
 export PATH=$PWD/build/node/bin:$PATH
-cmake --preset dev >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+tools/configure.sh dev
 tools/build_quietly.sh build/dev "$jobs" all
 if [[ -x build/dev/bin/amphora ]]; then
   mkdir -p build/bin && ln -sfn ../dev/bin/amphora build/bin/amphora

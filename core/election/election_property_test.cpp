@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "core/election/election_test_support.hpp"
+#include "tests/contract/slow_build.hpp"
 
 namespace amphora::election {
 namespace {
@@ -87,7 +88,7 @@ bool disturb(Bus& bus, bool has_two_parts) {
 
 TEST_P(ElectionOnABus, OneMasterInEveryConnectedGroupWithinASecond) {
   const LossCase& param = GetParam();
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint64_t seed = 1; seed <= contract::repetitions(40u); ++seed) {
     Bus bus = random_bus(seed, param.loss_ppm);
     bool has_two_parts = false;
     int samples = 0;
@@ -109,7 +110,7 @@ TEST_P(ElectionOnABus, OneMasterInEveryConnectedGroupWithinASecond) {
 
 TEST_P(ElectionOnABus, TheBestLeadsInTheEnd) {
   const LossCase& param = GetParam();
-  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+  for (std::uint64_t seed = 1; seed <= contract::repetitions(30u); ++seed) {
     Bus bus = random_bus(seed, param.loss_ppm);
     bus.run(7s);
     ASSERT_TRUE(time_to_settle(bus, 1s, false)) << "seed " << seed;
@@ -160,7 +161,7 @@ std::vector<Duration> failovers(std::size_t nodes, std::uint32_t loss_ppm, int c
 TEST(ElectionFailover, P99IsUnderHalfASecondAtFivePercentLoss) {
   for (const std::size_t nodes : {3U, 8U, 32U}) {
     for (const std::uint32_t loss_ppm : {0U, 50'000U, 200'000U}) {
-      const int crashes = nodes == 32 ? 100 : 300;
+      const int crashes = contract::repetitions(nodes == 32 ? 100 : 300);
       const std::vector<Duration> times = failovers(nodes, loss_ppm, crashes);
       const auto at = [&](std::size_t percent) {
         return to_milliseconds(times[(times.size() * percent + 99) / 100 - 1]);

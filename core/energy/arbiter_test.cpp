@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/rng.hpp"
+#include "tests/contract/slow_build.hpp"
 
 namespace amphora::energy {
 namespace {
@@ -356,7 +357,7 @@ TEST(EnergyArbiter, PrecedenceTimesWearAndVetoHoldInAMillionRandomSteps) {
   std::uint64_t wear_held = 0;
   std::uint64_t minimum_held = 0;
   std::uint64_t vetoed = 0;
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= contract::repetitions(60u); ++seed) {
     ArbiterRun run{seed};
     run.run(20'000);
     ASSERT_FALSE(HasFatalFailure()) << "seed " << seed << ", step " << run.steps;
@@ -366,12 +367,12 @@ TEST(EnergyArbiter, PrecedenceTimesWearAndVetoHoldInAMillionRandomSteps) {
     minimum_held += run.minimum_held;
     vetoed += run.vetoed;
   }
-  EXPECT_GE(steps, 1'000'000u);
+  EXPECT_GE(steps, contract::repetitions(1'000'000u));
   // The run is worth something only if it reached what it is about.
-  EXPECT_GT(switches, 50'000u);
-  EXPECT_GT(wear_held, 10'000u);
-  EXPECT_GT(minimum_held, 50'000u);
-  EXPECT_GT(vetoed, 50'000u);
+  EXPECT_GT(switches, contract::repetitions(50'000u));
+  EXPECT_GT(wear_held, contract::repetitions(10'000u));
+  EXPECT_GT(minimum_held, contract::repetitions(50'000u));
+  EXPECT_GT(vetoed, contract::repetitions(50'000u));
 }
 
 }  // namespace

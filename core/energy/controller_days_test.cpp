@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/rng.hpp"
+#include "tests/contract/slow_build.hpp"
 
 namespace amphora::energy {
 namespace {
@@ -418,7 +419,7 @@ ModeSettings random_settings(Rng& rng) {
 
 TEST(EnergyDays, RandomDaysNeverCloseTheGridWhileTheLimitIsExhausted) {
   std::uint64_t exhausted_steps = 0;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= contract::repetitions(20u); ++seed) {
     Rng rng{seed};
     Controller controller{{}, random_settings(rng)};
     TimePoint now{1s};
@@ -449,7 +450,7 @@ TEST(EnergyDays, RandomDaysNeverCloseTheGridWhileTheLimitIsExhausted) {
       }
     }
   }
-  EXPECT_GT(exhausted_steps, 5'000u);
+  EXPECT_GT(exhausted_steps, contract::repetitions(5'000u));
 }
 
 }  // namespace

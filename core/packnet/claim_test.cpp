@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/contract/machine_contract.hpp"
+#include "tests/contract/slow_build.hpp"
 
 namespace amphora::packnet {
 namespace {
@@ -169,7 +170,7 @@ TEST(AddressClaim, TheHigherNumberGivesWayEvenWhenItIsInUse) {
 
 TEST(AddressClaim, JoinedHalvesSortThemselvesOutWithinTheBound) {
   int slowest = 0;
-  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+  for (std::uint64_t seed = 0; seed < contract::repetitions(100u); ++seed) {
     ClaimBus bus;
     bus.set_seed(seed);
     for (std::size_t i = 0; i < 32; ++i) {

@@ -124,7 +124,7 @@ TEST(PackDbc, HasNothingThatTheCodecDoesNotKnow) {
     frame.id = id & ~kExtendedBit;
     EXPECT_TRUE(address_of(frame)) << message.name;
   }
-  EXPECT_EQ(packs, 10);
+  EXPECT_EQ(packs, 11);
 }
 
 }  // namespace

@@ -167,7 +167,7 @@ void SectionShare::handle_announcement(TimePoint now, Node from, const Announcem
     slot->record_due = kNever;  // it has it by now
     ++metrics_.suppressed;
   }
-  if (is_same && slot->ask_due != kNever) {
+  if (is_same && is_asking(*slot)) {
     // That was the question that this node was about to ask.
     ++metrics_.suppressed;
     count_question(now, *slot);
@@ -189,6 +189,12 @@ void SectionShare::schedule_question(TimePoint now, Slot& slot, const Announceme
   slot.ask_due = earliest(slot.ask_due, due);
 }
 
+// A question is due now or later, and the answer is not here.
+bool SectionShare::is_asking(const Slot& slot) const {
+  const bool is_behind = slot.mark.is_default || slot.asked_for_s > slot.mark.stamp_s;
+  return slot.ask_due != kNever && is_behind && !is_merged(slot, slot.asked_for, slot.asked_for_s);
+}
+
 void SectionShare::count_question(TimePoint now, Slot& slot) {
   slot.asked_at = now;
   ++slot.ask_tries;
@@ -202,8 +208,7 @@ void SectionShare::prune_questions(TimePoint now) {
     if (slot.ask_due > now) {
       continue;
     }
-    const bool is_behind = slot.mark.is_default || slot.asked_for_s > slot.mark.stamp_s;
-    if (!is_behind || is_merged(slot, slot.asked_for, slot.asked_for_s)) {
+    if (!is_asking(slot)) {
       slot.ask_due = kNever;
     } else if (is_arriving(slot, slot.asked_for)) {
       slot.ask_due = now + kSegmentTimeout;
@@ -418,7 +423,7 @@ std::optional<Opaque> SectionShare::take_announcement(TimePoint now) {
     if (slot.announce_due > now && slot.ask_due > now) {
       continue;
     }
-    if (slot.ask_due != kNever) {
+    if (is_asking(slot)) {
       ++metrics_.questions;
       count_question(now, slot);
     }

@@ -8,6 +8,7 @@
 
 #include "core/state/state_test_support.hpp"
 #include "tests/contract/machine_contract.hpp"
+#include "tests/contract/slow_build.hpp"
 
 namespace amphora::state {
 namespace {
@@ -687,7 +688,7 @@ void run_chaos(std::uint64_t seed) {
 }
 
 TEST(ExchangeProperty, AllDisturbancesEndInEquality) {
-  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= contract::repetitions(1000u); ++seed) {
     run_chaos(seed);
     if (HasFatalFailure()) {
       return;

@@ -27,6 +27,7 @@
 #include "core/base/crc.hpp"
 #include "core/state/session.hpp"
 #include "core/state/stamp.hpp"
+#include "tests/contract/slow_build.hpp"
 
 namespace amphora::state {
 namespace {
@@ -456,18 +457,7 @@ void print(const char* title, const Outcome& outcome) {
 }
 
 // A build without optimisation, or with sanitizers, searches only the first and smallest.
-#if !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define AMPHORA_SLOW_BUILD
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define AMPHORA_SLOW_BUILD
-#endif
-#endif
-#ifdef AMPHORA_SLOW_BUILD
-constexpr bool kIsSlowBuild = true;
-#else
-constexpr bool kIsSlowBuild = false;
-#endif
+using contract::kIsSlowBuild;
 
 // One crash of each side and two edits of the joiner in every one; each kind of disorder with it, because all
 // of them together would be too many.

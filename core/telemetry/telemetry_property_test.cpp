@@ -16,6 +16,7 @@
 #include "core/base/rng.hpp"
 #include "core/telemetry/receiver.hpp"
 #include "core/telemetry/sender.hpp"
+#include "tests/contract/slow_build.hpp"
 
 namespace amphora::telemetry {
 namespace {
@@ -331,7 +332,7 @@ SenderConfig config_for(std::uint64_t seed) {
 
 template <std::size_t Capacity, std::size_t Window>
 void run_seeds(std::uint64_t first, std::uint64_t count, const Trouble& trouble) {
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+  for (std::uint64_t seed = first; seed < first + contract::repetitions(count); ++seed) {
     World<Capacity, Window> world{seed, config_for(seed), trouble};
     world.run(60s, seed % 7 == 0 ? 20ms : 150ms);
     world.calm();

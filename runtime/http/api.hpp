@@ -22,7 +22,7 @@ struct Actor {
 struct AuditEvent {
   Actor actor;
   std::string code;  // "login", "login_failed", "login_limited", "logout", "setup", "bms_settings",
-                     // "bms_command", "box_settings", "sections", "pairing", "forbidden"
+                     // "bms_command", "box_settings", "sections", "pairing", "pack", "forbidden"
   std::string text;
   bool is_failure = false;
 };
@@ -45,6 +45,7 @@ class ApiBackend {
   virtual void sections(Reply reply) = 0;
   virtual void put_section(const SectionChange& change, const Actor& actor, Reply reply) = 0;
   virtual void pairing(const PairingRequest& request, const Actor& actor, Reply reply) = 0;
+  virtual void pack(const PackRequest& request, const Actor& actor, Reply reply) = 0;
   virtual void old_path(OldPath path, Reply reply) = 0;
   // GET /metrics, Prometheus text.
   virtual std::string metrics_text() = 0;

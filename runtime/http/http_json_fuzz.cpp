@@ -48,6 +48,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     AMPHORA_ASSERT((request->action == kEnterCode) == !request->code.empty());
     AMPHORA_ASSERT((request->action == kForget) == !request->node.empty());
   }
+  const auto relay = http::parse_relay_request(body);
+  check_problem(relay);
+  if (const auto* request = std::get_if<http::PackRequest>(&relay)) {
+    const auto& order = std::get<http::RelayRequest>(*request);
+    const bool has_end = order.order != http::RelayRequest::Order::kAuto;
+    AMPHORA_ASSERT(!order.relay.empty() &&
+                   (has_end ? order.minutes >= 1 && order.minutes <= 10080 : order.minutes == 0));
+  }
+  check_problem(http::parse_grid_energy_reset(body));
+  check_problem(http::parse_identify_request(body));
   check_problem(http::parse_bms_command(body));
   const auto credentials = http::parse_new_credentials(body);
   check_problem(credentials);

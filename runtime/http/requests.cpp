@@ -407,6 +407,106 @@ Parsed<PairingRequest> parse_pairing_request(std::string_view body) {
   return request;
 }
 
+namespace {
+
+constexpr std::array<std::string_view, 3> kRelayOrders{"open", "closed", "auto"};
+
+// A whole number within a range.
+std::optional<Problem> take_whole(const Json& json, const char* member, int min, int max, int& out) {
+  const Json& value = json[member];
+  if (!value.is_number_integer()) {
+    return bad("wrong_type", "A whole number is needed.", member);
+  }
+  const auto number = value.get<double>();
+  if (number < min || number > max) {
+    Problem problem =
+        bad("out_of_range",
+            "The number must be from " + std::to_string(min) + " to " + std::to_string(max) + ".", member);
+    problem.value = number;
+    problem.min = min;
+    problem.max = max;
+    return problem;
+  }
+  out = value.get<int>();
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string describe(const PackRequest& request) {
+  if (const auto* relay = std::get_if<RelayRequest>(&request)) {
+    const std::string order{kRelayOrders[static_cast<std::size_t>(relay->order)]};
+    const bool has_end = relay->order != RelayRequest::Order::kAuto;
+    return "Relay " + relay->relay + ": " + order +
+           (has_end ? " for " + std::to_string(relay->minutes) + " min." : ".");
+  }
+  if (const auto* identify = std::get_if<IdentifyRequest>(&request)) {
+    return "Shows itself for " + std::to_string(identify->seconds) + " s.";
+  }
+  return "The count of energy from the grid begins anew.";
+}
+
+Parsed<PackRequest> parse_relay_request(std::string_view body) {
+  const auto parsed = parse_object(body);
+  if (const auto* problem = std::get_if<Problem>(&parsed)) {
+    return *problem;
+  }
+  const Json& json = std::get<Json>(parsed);
+  RelayRequest request;
+  const auto order = json.find("order");
+  const auto known =
+      order != json.end() && order->is_string()
+          ? std::find(kRelayOrders.begin(), kRelayOrders.end(), order->get_ref<const std::string&>())
+          : kRelayOrders.end();
+  if (known == kRelayOrders.end()) {
+    return bad("bad_value", "Allowed: open, closed, auto.", "order");
+  }
+  request.order = static_cast<RelayRequest::Order>(known - kRelayOrders.begin());
+  const bool has_end = request.order != RelayRequest::Order::kAuto;
+  auto problem =
+      has_end ? check_members(json, {"relay", "order", "minutes"}) : check_members(json, {"relay", "order"});
+  if (!problem &&
+      (!json["relay"].is_string() || !is_name(json["relay"].get_ref<const std::string&>(), 32, "_"))) {
+    problem = bad("wrong_type", "The name of a relay is needed, for example \"pool_pump\".", "relay");
+  }
+  if (!problem && has_end) {
+    problem = take_whole(json, "minutes", 1, 10'080, request.minutes);
+  }
+  if (problem) {
+    return *problem;
+  }
+  request.relay = json["relay"].get<std::string>();
+  return PackRequest{request};
+}
+
+Parsed<PackRequest> parse_grid_energy_reset(std::string_view body) {
+  const auto parsed = parse_object(body);
+  if (const auto* problem = std::get_if<Problem>(&parsed)) {
+    return *problem;
+  }
+  if (auto problem = check_members(std::get<Json>(parsed), {})) {
+    return *problem;
+  }
+  return PackRequest{GridEnergyReset{}};
+}
+
+Parsed<PackRequest> parse_identify_request(std::string_view body) {
+  const auto parsed = parse_object(body);
+  if (const auto* problem = std::get_if<Problem>(&parsed)) {
+    return *problem;
+  }
+  const Json& json = std::get<Json>(parsed);
+  IdentifyRequest request;
+  auto problem = check_members(json, {"seconds"});
+  if (!problem) {
+    problem = take_whole(json, "seconds", 1, 300, request.seconds);
+  }
+  if (problem) {
+    return *problem;
+  }
+  return PackRequest{request};
+}
+
 Parsed<Credentials> parse_credentials(std::string_view body) {
   const auto parsed = parse_object(body);
   if (const auto* problem = std::get_if<Problem>(&parsed)) {

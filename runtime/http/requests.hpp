@@ -70,6 +70,20 @@ struct PairingRequest {
   std::string node;  // kForget: the address of the paired node
 };
 std::string_view to_text(PairingRequest::Action action);
+// What people order at a pack.
+struct RelayRequest {
+  enum class Order : std::uint8_t { kOpen, kClosed, kAuto };
+  std::string relay;  // as in the state's group modes
+  Order order = Order::kAuto;
+  int minutes = 0;  // 1…10080; kAuto has none
+};
+struct GridEnergyReset {};
+struct IdentifyRequest {
+  int seconds = 10;  // 1…300
+};
+using PackRequest = std::variant<RelayRequest, GridEnergyReset, IdentifyRequest>;
+// "Relay pool_pump: closed for 30 min."
+std::string describe(const PackRequest& request);
 // Paths of older boxes; where they pointed is answered from memory, without secrets.
 enum class OldPath : std::uint8_t {
   kReceiverInfo,
@@ -93,6 +107,9 @@ Parsed<BmsCommand> parse_bms_command(std::string_view body);
 Parsed<BoxSettingsChange> parse_box_settings_change(std::string_view body);
 Parsed<SectionChange> parse_section_change(std::string_view body);
 Parsed<PairingRequest> parse_pairing_request(std::string_view body);
+Parsed<PackRequest> parse_relay_request(std::string_view body);
+Parsed<PackRequest> parse_grid_energy_reset(std::string_view body);
+Parsed<PackRequest> parse_identify_request(std::string_view body);
 Parsed<Credentials> parse_credentials(std::string_view body);
 // The same, with the rules for a new password.
 Parsed<Credentials> parse_new_credentials(std::string_view body);

@@ -100,6 +100,37 @@ TEST(Pairing, each_action_has_its_own_members) {
   EXPECT_EQ(problem_of(parse_pairing_request(R"({"action":"steal"})")).field, "action");
 }
 
+TEST(Pack, a_relay_is_ordered_for_a_time_or_released) {
+  const auto closed = parse_relay_request(R"({"relay":"pool_pump","order":"closed","minutes":10080})");
+  ASSERT_TRUE(std::holds_alternative<PackRequest>(closed));
+  EXPECT_EQ(describe(std::get<PackRequest>(closed)), "Relay pool_pump: closed for 10080 min.");
+  const auto released = parse_relay_request(R"({"relay":"grid","order":"auto"})");
+  ASSERT_TRUE(std::holds_alternative<PackRequest>(released));
+  EXPECT_EQ(describe(std::get<PackRequest>(released)), "Relay grid: auto.");
+  EXPECT_EQ(problem_of(parse_relay_request(R"({"relay":"grid","order":"open"})")).field, "minutes");
+  EXPECT_EQ(problem_of(parse_relay_request(R"({"relay":"grid","order":"auto","minutes":1})")).field,
+            "minutes");
+  EXPECT_EQ(problem_of(parse_relay_request(R"({"relay":"grid","order":"on","minutes":1})")).field, "order");
+  EXPECT_EQ(problem_of(parse_relay_request(R"({"relay":"../x","order":"open","minutes":1})")).field, "relay");
+  for (const std::string_view minutes : {"0", "10081", "-1"}) {
+    const auto problem = problem_of(
+        parse_relay_request(R"({"relay":"grid","order":"open","minutes":)" + std::string{minutes} + "}"));
+    EXPECT_EQ(problem.code, "out_of_range") << minutes;
+    EXPECT_EQ(problem.max, 10080) << minutes;
+  }
+  EXPECT_EQ(problem_of(parse_relay_request(R"({"relay":"grid","order":"open","minutes":1.5})")).code,
+            "wrong_type");
+}
+
+TEST(Pack, reset_has_no_members_and_identify_its_seconds) {
+  EXPECT_TRUE(std::holds_alternative<PackRequest>(parse_grid_energy_reset("{}")));
+  EXPECT_EQ(problem_of(parse_grid_energy_reset(R"({"all":true})")).field, "all");
+  EXPECT_TRUE(std::holds_alternative<PackRequest>(parse_identify_request(R"({"seconds":10})")));
+  EXPECT_EQ(problem_of(parse_identify_request("{}")).field, "seconds");
+  EXPECT_EQ(problem_of(parse_identify_request(R"({"seconds":0})")).code, "out_of_range");
+  EXPECT_EQ(problem_of(parse_identify_request(R"({"seconds":301})")).code, "out_of_range");
+}
+
 TEST(BoxSettings, values_of_three_types) {
   const auto good = parse_box_settings_change(R"({"section":"battery","values":{"a":60,"b":true,"c":"x"}})");
   ASSERT_TRUE(std::holds_alternative<BoxSettingsChange>(good));

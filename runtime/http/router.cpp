@@ -87,6 +87,10 @@ std::span<const Router::Route> Router::table() {
       {Method::kGet, "/api/v1/sections", Access::kViewer, &Router::get_sections},
       {Method::kPut, "/api/v1/sections", Access::kOwner, &Router::put_section},
       {Method::kPost, "/api/v1/pairing", Access::kOwner, &Router::post_pairing},
+      {Method::kPost, "/api/v1/relay", Access::kOwner, &Router::post_pack<parse_relay_request>},
+      {Method::kPost, "/api/v1/grid_energy/reset", Access::kOwner,
+       &Router::post_pack<parse_grid_energy_reset>},
+      {Method::kPost, "/api/v1/identify", Access::kOwner, &Router::post_pack<parse_identify_request>},
       {Method::kGet, "/api/get_receiver_info", Access::kLook, &Router::get_old_path<OldPath::kReceiverInfo>},
       {Method::kGet, "/api/get_transmitter_info", Access::kLook,
        &Router::get_old_path<OldPath::kTransmitterInfo>},
@@ -318,6 +322,13 @@ void Router::post_pairing(const Request& request, const Caller& caller, Reply re
   with_parsed(parse_pairing_request(request.body), reply, [&](const PairingRequest& pairing) {
     audit(caller.actor, "pairing", "Pairing: " + std::string{to_text(pairing.action)} + ".");
     backend_.pairing(pairing, caller.actor, reply);
+  });
+}
+template <Parsed<PackRequest> (*parse)(std::string_view)>
+void Router::post_pack(const Request& request, const Caller& caller, Reply reply) {
+  with_parsed(parse(request.body), reply, [&](const PackRequest& asked) {
+    audit(caller.actor, "pack", describe(asked));
+    backend_.pack(asked, caller.actor, reply);
   });
 }
 template <OldPath path>

@@ -98,6 +98,8 @@ class Router {
   void get_sections(const Request&, const Caller&, Reply);
   void put_section(const Request&, const Caller&, Reply);
   void post_pairing(const Request&, const Caller&, Reply);
+  template <Parsed<PackRequest> (*parse)(std::string_view)>
+  void post_pack(const Request&, const Caller&, Reply);
   template <OldPath path>
   void get_old_path(const Request&, const Caller&, Reply);
   void get_session(const Request&, const Caller&, Reply);

@@ -66,6 +66,7 @@ class Backend final : public ApiBackend {
   void sections(Reply) override {}
   void put_section(const SectionChange&, const Actor&, Reply) override {}
   void pairing(const PairingRequest&, const Actor&, Reply) override {}
+  void pack(const PackRequest&, const Actor&, Reply) override {}
   void old_path(OldPath, Reply) override {}
   std::string metrics_text() override { return {}; }
   Response health() override {

@@ -60,6 +60,9 @@ class Backend final : public ApiBackend {
   void pairing(const PairingRequest& request, const Actor&, Reply reply) override {
     reply({.body = "{\"action\":\"" + std::string{to_text(request.action)} + "\"}"});
   }
+  void pack(const PackRequest& request, const Actor&, Reply reply) override {
+    reply({.body = "{\"asked\":\"" + describe(request) + "\"}"});
+  }
   void old_path(OldPath path, Reply reply) override {
     reply({.body = std::to_string(static_cast<int>(path))});
   }

@@ -23,6 +23,7 @@ struct Sensor {
   std::string_view state_class;   // empty: none
   bool is_diagnostic = false;
   int precision = -1;
+  bool is_of_inverter = false;
 };
 
 constexpr std::array kSensors{
@@ -38,15 +39,19 @@ constexpr std::array kSensors{
     Sensor{"cell_min_mv", "Lowest cell", "voltage", "mV", "measurement", true, 0},
     Sensor{"cell_max_mv", "Highest cell", "voltage", "mV", "measurement", true, 0},
     Sensor{"cell_delta_mv", "Cell spread", "voltage", "mV", "measurement", true, 0},
-    Sensor{"ccl_a", "Charge current limit", "current", "A", "measurement", true, 1},
-    Sensor{"dcl_a", "Discharge current limit", "current", "A", "measurement", true, 1},
-    Sensor{"cvl_v", "Charge voltage limit", "voltage", "V", "measurement", true, 1},
+    Sensor{"ccl_a", "Charge current limit", "current", "A", "measurement", true, 1, true},
+    Sensor{"dcl_a", "Discharge current limit", "current", "A", "measurement", true, 1, true},
+    Sensor{"cvl_v", "Charge voltage limit", "voltage", "V", "measurement", true, 1, true},
     Sensor{"activity", "Activity", "", "", "", true},
-    Sensor{"inverter", "Inverter link", "", "", "", true},
+    Sensor{"inverter", "Inverter link", "", "", "", true, -1, true},
 };
 
 std::string object_id(const HomeAssistantDevice& device) {
-  return "amphora_" + device.site + "_battery";
+  return "amphora_" + device.site + (device.unit.empty() ? "" : "_" + device.unit) + "_battery";
+}
+
+std::string topic_prefix(const HomeAssistantDevice& device) {
+  return device.base + "/" + device.site + (device.unit.empty() ? "" : "/" + device.unit);
 }
 
 void put(Json& json, const char* key, const std::string& text) {
@@ -105,6 +110,9 @@ Json binary_sensor_json(const HomeAssistantDevice& device, std::string_view key,
 Json components_json(const HomeAssistantDevice& device) {
   Json components;
   for (const Sensor& sensor : kSensors) {
+    if (sensor.is_of_inverter && !device.has_inverter) {
+      continue;
+    }
     components[std::string{sensor.key}] = sensor_json(device, sensor);
   }
   components["alarm"] =
@@ -115,7 +123,7 @@ Json components_json(const HomeAssistantDevice& device) {
     Json cell = sensor_json(device, Sensor{"cell", "Cell", "voltage", "mV", "measurement", true, 0});
     cell["uniq_id"] = fmt::format("{}_cell_{}", object_id(device), i + 1);
     cell["name"] = fmt::format("Cell {}", i + 1);
-    cell["stat_t"] = fmt::format("{}/{}/battery/cells", device.base, device.site);
+    cell["stat_t"] = topic_prefix(device) + "/battery/cells";
     cell["val_tpl"] = fmt::format("{{{{ value_json.mv[{}] | default(None) }}}}", i);
     cell["en"] = false;  // there if somebody wants it, without filling every dashboard
     components[fmt::format("cell_{}", i + 1)] = std::move(cell);
@@ -124,8 +132,8 @@ Json components_json(const HomeAssistantDevice& device) {
 }
 
 bool has_valid_topics(const HomeAssistantDevice& device) {
-  return is_topic_level(device.site) && is_topic_level(device.discovery_prefix) &&
-         is_publish_topic(device.base);
+  return is_topic_level(device.site) && (device.unit.empty() || is_topic_level(device.unit)) &&
+         is_topic_level(device.discovery_prefix) && is_publish_topic(device.base);
 }
 
 }  // namespace
@@ -141,7 +149,7 @@ std::optional<std::string> discovery_payload(const HomeAssistantDevice& device) 
   if (!has_valid_topics(device)) {
     return std::nullopt;
   }
-  const std::string prefix = device.base + "/" + device.site;
+  const std::string prefix = topic_prefix(device);
   Json json{{"dev", device_json(device)},
             {"o", {{"name", "amphora"}, {"sw", device.program_version}}},
             {"avty", Json::array({Json{{"t", prefix + "/status"}}, Json{{"t", prefix + "/battery/status"}}})},

@@ -21,6 +21,7 @@ namespace amphora::runtime {
 struct HomeAssistantDevice {
   std::string base = "amphora";  // first level of all topics
   std::string site = "home";     // one topic level; part of every unique id
+  std::string unit;              // one of several batteries of the site, a topic level; empty: the only one
   std::string discovery_prefix = "homeassistant";
   std::string name = "Battery";  // as a person sees it
   std::string manufacturer;      // empty: absent
@@ -32,9 +33,11 @@ struct HomeAssistantDevice {
   std::string configuration_url;  // empty: absent
   int expire_after_s = 60;
   std::size_t cell_count = 0;  // 0: no entity per cell
+  bool has_inverter = true;    // whether there are limits and an inverter's link to show
 };
 
-// "homeassistant/device/amphora_<site>_battery/config"; empty when prefix or site is not a topic level.
+// "homeassistant/device/amphora_<site>_battery/config", or …_<site>_<unit>_battery…; empty when prefix or
+// site is not a topic level.
 std::optional<std::string> discovery_topic(const HomeAssistantDevice& device);
 // The JSON document, compact. Empty under the same conditions.
 std::optional<std::string> discovery_payload(const HomeAssistantDevice& device);

@@ -184,6 +184,22 @@ TEST(HomeAssistant, EveryComponentHasAPlatformAndAUniqueId) {
   EXPECT_EQ(json["cmps"]["power_discharge_w"]["dev_cla"], "power");
 }
 
+TEST(HomeAssistant, OneOfSeveralBatteriesHasTopicsAndIdsOfItsOwn) {
+  HomeAssistantDevice pack = device();
+  pack.unit = "pack_cellar";
+  pack.has_inverter = false;
+  EXPECT_EQ(discovery_topic(pack), "homeassistant/device/amphora_home_pack_cellar_battery/config");
+  const auto json = nlohmann::json::parse(*discovery_payload(pack));
+  EXPECT_EQ(json["stat_t"], "amphora/home/pack_cellar/battery/state");
+  EXPECT_EQ(json["avty"][0]["t"], "amphora/home/pack_cellar/status");
+  EXPECT_EQ(json["cmps"]["cell_1"]["stat_t"], "amphora/home/pack_cellar/battery/cells");
+  EXPECT_EQ(json["cmps"]["soc_percent"]["uniq_id"], "amphora_home_pack_cellar_battery_soc_percent");
+  EXPECT_FALSE(json["cmps"].contains("ccl_a"));
+  EXPECT_FALSE(json["cmps"].contains("inverter"));
+  pack.unit = "pack/cellar";
+  EXPECT_FALSE(discovery_payload(pack));
+}
+
 TEST(HomeAssistant, NamesThatAreNoTopicLevelAreRefused) {
   HomeAssistantDevice bad = device();
   bad.site = "my home";

@@ -19,9 +19,9 @@ struct BaudRate {
   std::uint32_t baud;
   speed_t speed;
 };
-constexpr BaudRate kBaudRates[] = {{9600, B9600},     {19200, B19200},   {38400, B38400},
-                                   {57600, B57600},   {115200, B115200}, {230400, B230400},
-                                   {460800, B460800}, {921600, B921600}};
+constexpr BaudRate kBaudRates[] = {{1200, B1200},     {2400, B2400},     {4800, B4800},    {9600, B9600},
+                                   {19200, B19200},   {38400, B38400},   {57600, B57600},  {115200, B115200},
+                                   {230400, B230400}, {460800, B460800}, {921600, B921600}};
 
 std::optional<speed_t> speed_of(std::uint32_t baud) {
   for (const BaudRate& rate : kBaudRates) {
@@ -65,8 +65,9 @@ Opened fail(int fd, SysError error) {
 Opened open_line(const SerialOptions& options) {
   const auto speed = speed_of(options.baud);
   if (!speed) {
-    return fail(-1, SysError{EINVAL, "set " + options.path + " to " + std::to_string(options.baud) + " baud",
-                             "use 9600, 19200, 38400, 57600, 115200, 230400, 460800 or 921600"});
+    return fail(
+        -1, SysError{EINVAL, "set " + options.path + " to " + std::to_string(options.baud) + " baud",
+                     "use 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800 or 921600"});
   }
   const int fd = ::open(options.path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) {
@@ -83,8 +84,11 @@ Opened open_line(const SerialOptions& options) {
     return fail(fd, last_sys_error("read the settings of " + options.path));
   }
   ::cfmakeraw(&line);
-  line.c_cflag &= static_cast<tcflag_t>(~(CSTOPB | CRTSCTS | PARENB | CSIZE));
+  line.c_cflag &= static_cast<tcflag_t>(~(CSTOPB | CRTSCTS | PARENB | PARODD | CSIZE));
   line.c_cflag |= CS8 | CREAD | CLOCAL;
+  if (options.parity != SerialParity::kNone) {
+    line.c_cflag |= PARENB | (options.parity == SerialParity::kOdd ? PARODD : 0U);
+  }
   line.c_cc[VMIN] = 0;
   line.c_cc[VTIME] = 0;
   (void)::cfsetispeed(&line, *speed);
@@ -98,6 +102,10 @@ Opened open_line(const SerialOptions& options) {
 }
 
 }  // namespace
+
+bool is_baud_known(std::uint32_t baud) {
+  return speed_of(baud).has_value();
+}
 
 class SerialPort::State : public std::enable_shared_from_this<State> {
  public:

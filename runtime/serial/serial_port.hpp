@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A serial line: 8 data bits, no parity, one stop bit, raw, owned by this program alone.
+// A serial line: 8 data bits, no parity unless asked for, one stop bit, raw, owned by this program alone.
 //
 // The port opens itself and stays open: when it is missing or is unplugged it is tried again with a growing
 // pause, so the owner only sees "open" and "closed". A pseudo-terminal works like a real line. Inputs come by
@@ -25,9 +25,13 @@ namespace amphora::runtime {
 
 inline constexpr std::size_t kSerialTxCapacity = 4096;
 
+// Some energy meters leave the factory with parity.
+enum class SerialParity : std::uint8_t { kNone, kEven, kOdd };
+
 struct SerialOptions {
   std::string path;  // "/dev/ttyUSB0", "/dev/serial/by-id/…", the slave of a pseudo-terminal
   std::uint32_t baud = 115200;
+  SerialParity parity = SerialParity::kNone;
   Duration reopen_after_min = std::chrono::milliseconds{500};
   Duration reopen_after_max = std::chrono::seconds{10};
 };
@@ -46,6 +50,8 @@ struct SerialHandlers {
   // Once after each opening, and once after each failure that ends an open or the first attempt to open.
   std::function<void(bool is_open)> on_state;
 };
+
+bool is_baud_known(std::uint32_t baud);
 
 class SerialPort {
  public:

@@ -13,7 +13,10 @@ $busybox mount -t sysfs sysfs /sys
 $busybox mount -t devtmpfs devtmpfs /dev
 for module in /modules/*; do
   options=
-  case $module in *mac80211_hwsim*) options=radios=3 ;; esac
+  case $module in
+    *mac80211_hwsim*) options=radios=3 ;;
+    *i2c-stub*) options=chip_addr=0x48,0x49 ;;
+  esac
   $busybox insmod "$module" $options || echo "vm: cannot load $module"
 done
 

@@ -20,6 +20,6 @@ output=$(tests/vm/run_in_vm.sh bash -c '
 [[ ! -e written_by_guest ]] || fail "the guest wrote into the host's tree"
 
 code=0
-tests/vm/run_in_vm.sh --seconds 30 sleep 1000 2>/dev/null || code=$?
+tests/vm/run_in_vm.sh --seconds 15 sleep 1000 2>/dev/null || code=$?
 [[ $code == 124 ]] || fail "a hanging command gave $code instead of 124"
 echo "harness: good"

@@ -6,8 +6,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 PATH=$PATH:/usr/sbin:/sbin
-# CAN for the tests of today; the simulated radios for those of the packet radio link; veth for network trouble.
-modules=(virtio_pci 9p 9pnet_virtio overlay vcan can-raw can-isotp can-gw veth sch_netem mac80211_hwsim)
+# CAN for the tests of today; the simulated radios for those of the packet radio link; veth for network trouble; a GPIO
+# card and a converter on an I2C bus for the pack's relays and sensors.
+modules=(virtio_pci 9p 9pnet_virtio overlay vcan can-raw can-isotp can-gw veth sch_netem mac80211_hwsim
+  gpio-pci-idio-16 i2c-stub i2c-dev ti-ads1015)
 
 vm=$PWD/build/vm
 key=$(sha256sum tests/vm/prepare.sh tests/vm/guest_init.sh | sha256sum | cut -d' ' -f1)

@@ -8,8 +8,12 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/bms/modbus/profiles.hpp"
 #include "runtime/can/can_port.hpp"
+#include "runtime/indicator/indicator_spec.hpp"
+#include "runtime/inputs/input_spec.hpp"
 #include "runtime/radio/radio_port.hpp"
+#include "runtime/relays/relay_spec.hpp"
 
 namespace amphora::config {
 
@@ -122,6 +126,44 @@ std::optional<std::string> country_fault(std::string_view text) {
   return is_good ? std::nullopt : std::optional{fmt::format("\"{}\" is not a country", text)};
 }
 
+// What a parser of a device's text says.
+template <class Spec>
+std::optional<std::string> device_fault(const std::variant<Spec, runtime::SpecError>& parsed,
+                                        std::string_view text) {
+  const auto* error = std::get_if<runtime::SpecError>(&parsed);
+  return error == nullptr ? std::nullopt : std::optional{fmt::format("\"{}\": {}", text, error->text)};
+}
+
+std::optional<std::string> pack_text_fault(TextRule rule, std::string_view text) {
+  switch (rule) {
+    case TextRule::kBmsProfile:
+      return modbus::profile_named(text) ? std::nullopt : path_fault(text);
+    case TextRule::kOptionalInput:
+      return device_fault(runtime::parse_input_spec(text, runtime::Place::kGrid), text);
+    case TextRule::kOptionalVoltage:
+      return device_fault(runtime::parse_input_spec(text, runtime::Place::kAcVoltage), text);
+    case TextRule::kOptionalRelay:
+      return device_fault(runtime::parse_relay_spec(text, energy::Relay::kGrid), text);
+    case TextRule::kOptionalBar:
+      return device_fault(runtime::parse_bar_spec(text), text);
+    case TextRule::kOptionalDigits:
+      return device_fault(runtime::parse_digits_spec(text), text);
+    case TextRule::kOptionalLeds:
+      return device_fault(runtime::parse_leds_spec(text), text);
+    case TextRule::kOptionalBuzzer:
+      return device_fault(runtime::parse_buzzer_spec(text), text);
+    case TextRule::kLoads:
+      return parse_loads(text) ? std::nullopt
+                               : std::optional{fmt::format("\"{}\" is not a list of loads", text)};
+    case TextRule::kOptionalHardware:
+      return text.empty() || parse_hardware(text)
+                 ? std::nullopt
+                 : std::optional{fmt::format("\"{}\" is not a hardware number", text)};
+    default:
+      return std::nullopt;
+  }
+}
+
 // Takes a number from the front of `text`.
 std::optional<unsigned> take_number(std::string_view& text) {
   unsigned value = 0;
@@ -218,8 +260,9 @@ std::optional<std::string> text_fault(TextRule rule, std::string_view text) {
       return text.empty() ? std::nullopt : mac_fault(text);
     case TextRule::kOptionalCountry:
       return text.empty() ? std::nullopt : country_fault(text);
+    default:
+      return pack_text_fault(rule, text);
   }
-  return std::nullopt;
 }
 
 std::optional<std::string> assign(const Field& field, const RawValue& value, Config& config) {
@@ -295,6 +338,32 @@ std::optional<std::uint16_t> parse_channels(std::string_view text) {
     }
     text.remove_prefix(1);
   }
+}
+
+std::optional<std::uint64_t> parse_hardware(std::string_view text) {
+  constexpr std::size_t kDigits = 16;
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  const bool is_good = error == std::errc{} && end == text.data() + text.size() && text.size() == kDigits;
+  return is_good && value != 0 ? std::optional{value} : std::nullopt;
+}
+
+std::optional<std::uint8_t> parse_loads(std::string_view text) {
+  unsigned loads = 0;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    const std::string_view name = text.substr(0, comma);
+    std::size_t load = 0;
+    while (load < energy::kLoadCount && to_text(energy::relay_at(energy::kFirstLoad + load)) != name) {
+      ++load;
+    }
+    if (load == energy::kLoadCount || ((loads >> load) & 1U) != 0 || comma + 1 == text.size()) {
+      return std::nullopt;
+    }
+    loads |= 1U << load;
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return static_cast<std::uint8_t>(loads);
 }
 
 bool is_loopback(std::string_view host) {

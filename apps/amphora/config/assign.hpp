@@ -40,6 +40,12 @@ std::optional<ListenAddress> parse_listen(std::string_view text);
 // rising, empty, or beyond 13.
 std::optional<std::uint16_t> parse_channels(std::string_view text);
 
+// "0000a1b2c3d4e5f6": 16 hexadecimal digits, not zero; nothing when it is not of that form.
+std::optional<std::uint64_t> parse_hardware(std::string_view text);
+
+// "pool_pump,water_heater": a bit for each load, bit 0 the first; nothing when one is no load or named twice.
+std::optional<std::uint8_t> parse_loads(std::string_view text);
+
 // 127.0.0.0/8, ::1 and localhost: what cannot be reached from another machine.
 bool is_loopback(std::string_view host);
 

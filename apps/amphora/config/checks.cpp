@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "apps/amphora/config/assign.hpp"
+#include "apps/amphora/config/checks_pack.hpp"
 #include "apps/amphora/config/fields.hpp"
 #include "apps/amphora/config/secret_file.hpp"
 
@@ -88,6 +89,12 @@ void check_temperatures(const Config& config, std::vector<Problem>& errors) {
 
 void check_bms(const Config& config, std::vector<Problem>& errors) {
   const BmsSection& bms = config.bms;
+  if (bms.driver == BmsDriver::kModbus) {
+    add(errors, "bms", "driver",
+        fmt::format("\"modbus\" is for a pack, not for a {}", to_text(config.box.role)),
+        "allowed: \"tinybms\", \"can\"", {"role"});
+    return;
+  }
   if (bms.driver == BmsDriver::kTinyBms) {
     if (bms.port.empty()) {
       add(errors, "bms", "port", "is missing; driver \"tinybms\" reads a serial port",
@@ -241,7 +248,12 @@ Findings check_between_fields(const Config& config) {
     check_inverter(config, findings);
     check_mqtt(config, findings);
   }
-  check_radio(config, findings);
+  if (config.has_pack_part()) {
+    check_pack(config, findings);
+    check_mqtt(config, findings);
+  } else {
+    check_radio(config, findings);
+  }
   check_web(config, findings);
   return findings;
 }
@@ -255,6 +267,13 @@ Findings check_files(const Config& config) {
     if (const auto fault = secret_file_fault(field.access.text(config))) {
       add(findings.errors, field.section, field.key, *fault,
           "allowed: a plain file that only its owner may read (chmod 600)");
+    }
+  }
+  if (findings.errors.empty() && !config.bus.key_file.empty()) {
+    const auto secret = read_secret(config.bus.key_file);
+    if (!secret || !parse_bus_key(*secret)) {
+      add(findings.errors, "bus", "key_file", "holds no key",
+          "allowed: 64 hexadecimal digits on the first line, as from: openssl rand -hex 32");
     }
   }
   return findings;

@@ -21,6 +21,7 @@ struct Problem {
   int line = 0;
   int column = 0;
   std::vector<std::string> based_on{};  // full keys of the other fields that were looked at
+  std::string file{};                   // empty: the configuration itself
   friend bool operator==(const Problem&, const Problem&) = default;
 };
 

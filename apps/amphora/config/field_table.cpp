@@ -1,93 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/amphora/config/fields.hpp"
-
 #include <array>
-#include <type_traits>
-#include <utility>
+#include <vector>
+
+#include "apps/amphora/config/field_rows.hpp"
+#include "apps/amphora/config/field_table_pack.hpp"
 
 namespace amphora::config {
 
 namespace {
 
-template <class T>
-std::int64_t to_inner(const T& value) {
-  if constexpr (std::is_enum_v<T> || std::is_integral_v<T>) {
-    return static_cast<std::int64_t>(value);
-  } else {
-    return static_cast<std::int64_t>(value.count());
-  }
-}
-
-template <class T>
-T from_inner(std::int64_t value) {
-  if constexpr (std::is_enum_v<T> || std::is_same_v<T, bool>) {
-    return static_cast<T>(value);
-  } else if constexpr (std::is_integral_v<T>) {
-    return clamp_to<T>(value);
-  } else {
-    return T{clamp_to<typename T::rep>(value)};
-  }
-}
-
-template <auto Part, auto Member>
-constexpr Access number() {
-  return {.number = [](const Config& config) { return to_inner((config.*Part).*Member); },
-          .set_number =
-              [](Config& config, std::int64_t value) {
-                auto& target = (config.*Part).*Member;
-                target = from_inner<std::remove_reference_t<decltype(target)>>(value);
-              }};
-}
-
-template <auto Part, auto Member>
-constexpr Access text() {
-  return {.text = [](const Config& config) -> const std::string& { return (config.*Part).*Member; },
-          .set_text = [](Config& config, std::string value) { (config.*Part).*Member = std::move(value); }};
-}
-
-// Bounds in the outer unit, the step in inner units.
-consteval Range in_units(std::int64_t scale, double min, double max, std::int64_t step) {
-  const auto inner = [scale](double value) {
-    const double scaled = value * static_cast<double>(scale);
-    return static_cast<std::int64_t>(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
-  };
-  return {.scale = scale, .min = inner(min), .max = inner(max), .step = step};
-}
-consteval Range volts(double min, double max) {
-  return in_units(1000, min, max, 1);
-}
-consteval Range amps(double min, double max) {
-  return in_units(1000, min, max, 100);
-}
-consteval Range celsius(double min, double max) {
-  return in_units(10, min, max, 1);
-}
-consteval Range milliseconds(double min, double max) {
-  return in_units(1000, min, max, 1000);
-}
-consteval Range seconds(double min, double max) {
-  return in_units(1'000'000, min, max, 1'000'000);
-}
-consteval Range whole(double min, double max) {
-  return in_units(1, min, max, 1);
-}
-
+using namespace rows;
 using battery::Chemistry;
 using battery::Profile;
 
-template <class Enum>
-consteval Choice choice(std::string_view text, Enum value, std::string_view title) {
-  return {.text = text, .value = static_cast<std::int64_t>(value), .title = title};
-}
-
 constexpr std::array kRoles{choice("bms-gateway", Role::kBmsGateway, "Battery to inverter"),
                             choice("transmitter", Role::kTransmitter, "Battery to the house by radio"),
-                            choice("receiver", Role::kReceiver, "The house's side of the radio link")};
+                            choice("receiver", Role::kReceiver, "The house's side of the radio link"),
+                            choice("pack", Role::kPack, "Energy pack: battery, relays, other packs")};
 constexpr std::array kModes{
     choice("sealed", RadioMode::kSealed, "Encrypted and authenticated"),
     choice("plain", RadioMode::kPlain, "Open to everybody in reach; for commissioning only")};
 constexpr std::array kDrivers{choice("tinybms", BmsDriver::kTinyBms, "Enepaq TinyBMS on a serial port"),
-                              choice("can", BmsDriver::kCan, "Battery that speaks the CAN-bus BMS protocol")};
+                              choice("can", BmsDriver::kCan, "Battery that speaks the CAN-bus BMS protocol"),
+                              choice("modbus", BmsDriver::kModbus, "BMS that speaks Modbus RTU on RS-485")};
 constexpr std::array kChemistries{choice("lfp", Chemistry::kLfp, "LFP (lithium iron phosphate)"),
                                   choice("nmc", Chemistry::kNmc, "NMC (nickel manganese cobalt)")};
 constexpr std::array kProtocols{choice("victron", InverterProtocol::kVictron, "CAN-bus BMS (Victron)")};
@@ -97,25 +32,37 @@ constexpr std::array kLevels{
     choice("debug", LogLevel::kDebug, "Debug"), choice("info", LogLevel::kInfo, "Info"),
     choice("warning", LogLevel::kWarning, "Warning"), choice("error", LogLevel::kError, "Error")};
 
+// Limits and bounds of a gateway are put in force at once; a pack takes its own at start.
 constexpr std::array kSections{
-    Section{"", "Box", "What this box is and what it is called.", true},
-    Section{"bms", "BMS", "Where the battery is read from.", true, kBatteryRoles},
+    Section{"", "Box", "What this box is and what it is called.", kAnyRole},
+    Section{"bms", "BMS", "Where the battery is read from.", kAnyRole, kBatteryRoles | kPackRole},
     Section{
         "battery", "Battery",
         "What the cells may do. Charge and discharge limits are computed from these bounds; take them from "
         "the data sheet of the cells.",
-        false, kBatteryRoles},
+        kPackRole, kBatteryRoles | kPackRole},
     Section{"inverter", "Inverter", "Where limits and values are sent, and what happens when nobody listens.",
-            true, kBatteryRoles},
-    Section{"mqtt", "MQTT", "The broker that gets telemetry and Home Assistant discovery.", true,
-            kBatteryRoles},
+            kAnyRole, kBatteryRoles},
+    Section{"inputs", "Measurements",
+            "Where the currents or powers of the house are read. What is not given is unknown, and so is "
+            "every sum it is part of.",
+            kPackRole, kPackRole},
+    Section{"relays", "Relays", "The contacts that the modes work. What is not given is not fitted.",
+            kPackRole, kPackRole},
+    Section{"protection", "Protection",
+            "Beyond these bounds modes no longer decide: the grid closes, loads open.", kPackRole, kPackRole},
+    Section{"bus", "Pack network", "The CAN bus to the other packs.", kPackRole, kPackRole},
+    Section{"indicator", "Lights", "The lights of the pack itself. The page shows them in any case.",
+            kPackRole, kPackRole},
+    Section{"mqtt", "MQTT", "The broker that gets telemetry and Home Assistant discovery.", kAnyRole,
+            kBatteryRoles | kPackRole},
     Section{"radio", "Radio",
             "The radio link between transmitter and receiver. A bms-gateway with a radio is a transmitter as "
             "well.",
-            true},
-    Section{"web", "Web", "The web page and HTTP interface.", true},
-    Section{"storage", "Storage", "Where settings, events and history are kept.", true},
-    Section{"log", "Log", "What is written to the log.", false}};
+            kAnyRole, kBatteryRoles | only(Role::kReceiver)},
+    Section{"web", "Web", "The web page and HTTP interface.", kAnyRole},
+    Section{"storage", "Storage", "Where settings, events and history are kept.", kAnyRole},
+    Section{"log", "Log", "What is written to the log.", kNoRole}};
 
 // Order is the order of the documentation and of the settings page; rows of a section stand together.
 constexpr std::array kFields{
@@ -172,6 +119,7 @@ constexpr std::array kFields{
           .unit = "",
           .kind = Kind::kText,
           .rule = TextRule::kOptionalCan,
+          .roles = kBatteryRoles,
           .is_file_only = true,
           .help = "CAN interface of the battery; not the one of the inverter.",
           .access = text<&Config::bms, &BmsSection::interface>()},
@@ -189,15 +137,51 @@ constexpr std::array kFields{
           .unit = "s",
           .kind = Kind::kNumber,
           .range = seconds(1, 30),
-          .help = "When the newest reading is older than this, charge and discharge limits become zero.",
+          .help =
+              "When the newest reading is older than this, charge and discharge limits become zero; a pack "
+              "goes to its safe positions.",
           .access = number<&Config::bms, &BmsSection::stale_after>()},
+    Field{.section = "bms",
+          .key = "profile",
+          .title = "Register profile",
+          .unit = "",
+          .kind = Kind::kText,
+          .rule = TextRule::kBmsProfile,
+          .roles = kPackRole,
+          .is_file_only = true,
+          .help =
+              "Which registers a Modbus BMS has: \"default\" tells voltage and current, \"full\" everything "
+              "(docs/BMS_PROFILES.md); or a file of your own.",
+          .access = text<&Config::bms, &BmsSection::profile>()},
+    Field{.section = "bms",
+          .key = "address",
+          .title = "Modbus address",
+          .unit = "",
+          .kind = Kind::kNumber,
+          .range = whole(1, 247),
+          .roles = kPackRole,
+          .is_file_only = true,
+          .help = "Address of a Modbus BMS on its line.",
+          .access = number<&Config::bms, &BmsSection::address>()},
+    Field{.section = "bms",
+          .key = "baud",
+          .title = "Modbus speed",
+          .unit = "baud",
+          .kind = Kind::kNumber,
+          .range = whole(1200, 115200),
+          .roles = kPackRole,
+          .is_file_only = true,
+          .help = "Speed of the line of a Modbus BMS: 1200, 2400, 4800, 9600, 19200, 38400, 57600 or 115200, "
+                  "with 8 data "
+                  "bits, no parity, one stop bit.",
+          .access = number<&Config::bms, &BmsSection::baud>()},
     Field{.section = "battery",
           .key = "chemistry",
           .title = "Chemistry",
           .unit = "",
           .kind = Kind::kChoice,
           .choices = kChemistries,
-          .required_for = kBatteryRoles,
+          .required_for = kBatteryRoles | kPackRole,
           .help = "Chemistry of the cells: decides which voltages can be right at all, and the defaults.",
           .access = number<&Config::battery, &Profile::chemistry>()},
     Field{.section = "battery",
@@ -206,7 +190,7 @@ constexpr std::array kFields{
           .unit = "",
           .kind = Kind::kNumber,
           .range = whole(1, 192),
-          .required_for = kBatteryRoles,
+          .required_for = kBatteryRoles | kPackRole,
           .help = "A BMS that reports another number of cells makes every limit zero.",
           .access = number<&Config::battery, &Profile::series_cells>()},
     Field{.section = "battery",
@@ -215,7 +199,7 @@ constexpr std::array kFields{
           .unit = "Ah",
           .kind = Kind::kNumber,
           .range = in_units(1000, 1, 10000, 10),
-          .required_for = kBatteryRoles,
+          .required_for = kBatteryRoles | kPackRole,
           .help = "Installed capacity.",
           .access = number<&Config::battery, &Profile::capacity>()},
     Field{.section = "battery",
@@ -224,6 +208,7 @@ constexpr std::array kFields{
           .unit = "A",
           .kind = Kind::kNumber,
           .range = amps(0, 1000),
+          .roles = kBatteryRoles,
           .required_for = kBatteryRoles,
           .help = "What cells, BMS, fuse and cable all bear for hours.",
           .access = number<&Config::battery, &Profile::charge_current_max>()},
@@ -233,6 +218,7 @@ constexpr std::array kFields{
           .unit = "A",
           .kind = Kind::kNumber,
           .range = amps(0, 1000),
+          .roles = kBatteryRoles,
           .required_for = kBatteryRoles,
           .help = "What cells, BMS, fuse and cable all bear for hours.",
           .access = number<&Config::battery, &Profile::discharge_current_max>()},
@@ -242,6 +228,7 @@ constexpr std::array kFields{
           .unit = "V",
           .kind = Kind::kNumber,
           .range = volts(2, 4.25),
+          .roles = kBatteryRoles,
           .help = "Charging ends here: times the number of cells it is the charge voltage limit (CVL).",
           .access = number<&Config::battery, &Profile::cell_full>()},
     Field{.section = "battery",
@@ -250,6 +237,7 @@ constexpr std::array kFields{
           .unit = "V",
           .kind = Kind::kNumber,
           .range = volts(2, 4.25),
+          .roles = kBatteryRoles,
           .help = "No charging while any cell is at or above this. Stay below the cut-off of the BMS.",
           .access = number<&Config::battery, &Profile::cell_max>()},
     Field{.section = "battery",
@@ -258,6 +246,7 @@ constexpr std::array kFields{
           .unit = "V",
           .kind = Kind::kNumber,
           .range = volts(2, 4.25),
+          .roles = kBatteryRoles,
           .help = "Discharging ends here: times the number of cells it is the discharge voltage limit.",
           .access = number<&Config::battery, &Profile::cell_empty>()},
     Field{.section = "battery",
@@ -266,6 +255,7 @@ constexpr std::array kFields{
           .unit = "V",
           .kind = Kind::kNumber,
           .range = volts(2, 4.25),
+          .roles = kBatteryRoles,
           .help = "No discharging while any cell is at or below this. Stay above the cut-off of the BMS.",
           .access = number<&Config::battery, &Profile::cell_min>()},
     Field{.section = "battery",
@@ -274,6 +264,7 @@ constexpr std::array kFields{
           .unit = "°C",
           .kind = Kind::kNumber,
           .range = celsius(-20, 30),
+          .roles = kBatteryRoles,
           .help = "No charging at or below this; full current from 10 °C above it.",
           .access = number<&Config::battery, &Profile::charge_temperature_min>()},
     Field{.section = "battery",
@@ -282,6 +273,7 @@ constexpr std::array kFields{
           .unit = "°C",
           .kind = Kind::kNumber,
           .range = celsius(20, 70),
+          .roles = kBatteryRoles,
           .help = "No charging at or above this; full current up to 10 °C below it.",
           .access = number<&Config::battery, &Profile::charge_temperature_max>()},
     Field{.section = "battery",
@@ -290,6 +282,7 @@ constexpr std::array kFields{
           .unit = "°C",
           .kind = Kind::kNumber,
           .range = celsius(-40, 30),
+          .roles = kBatteryRoles,
           .help = "No discharging at or below this; full current from 15 °C above it.",
           .access = number<&Config::battery, &Profile::discharge_temperature_min>()},
     Field{.section = "battery",
@@ -298,6 +291,7 @@ constexpr std::array kFields{
           .unit = "°C",
           .kind = Kind::kNumber,
           .range = celsius(20, 80),
+          .roles = kBatteryRoles,
           .help = "No discharging at or above this; full current up to 10 °C below it.",
           .access = number<&Config::battery, &Profile::discharge_temperature_max>()},
     Field{.section = "battery",
@@ -306,8 +300,29 @@ constexpr std::array kFields{
           .unit = "%",
           .kind = Kind::kNumber,
           .range = in_units(100, 0, 90, 10),
+          .roles = kBatteryRoles,
           .help = "State of charge at which the discharge limit is zero; it falls over the 10 % above.",
           .access = number<&Config::battery, &Profile::soc_reserve_stop>()},
+    Field{.section = "battery",
+          .key = "soc_empty_v",
+          .title = "Cell voltage at 0 %",
+          .unit = "V",
+          .kind = Kind::kNumber,
+          .range = volts(2, 4.25),
+          .roles = kPackRole,
+          .help = "Where the BMS tells no state of charge, it is read from the voltage: a straight line from "
+                  "here to "
+                  "soc_full_v.",
+          .access = number<&Config::soc_line, &SocLine::cell_empty>()},
+    Field{.section = "battery",
+          .key = "soc_full_v",
+          .title = "Cell voltage at 100 %",
+          .unit = "V",
+          .kind = Kind::kNumber,
+          .range = volts(2, 4.25),
+          .roles = kPackRole,
+          .help = "The upper end of that line.",
+          .access = number<&Config::soc_line, &SocLine::cell_full>()},
     Field{.section = "inverter",
           .key = "protocol",
           .title = "Protocol",
@@ -668,7 +683,13 @@ std::span<const Section> sections() {
 }
 
 std::span<const Field> fields() {
-  return kFields;
+  static const std::vector<Field> kAll = [] {
+    std::vector<Field> all{kFields.begin(), kFields.end()};
+    const auto pack = pack_fields();
+    all.insert(all.end(), pack.begin(), pack.end());
+    return all;
+  }();
+  return kAll;
 }
 
 }  // namespace amphora::config

@@ -54,6 +54,27 @@ std::string_view rule_text(TextRule rule) {
       return "an address such as 02:00:00:00:00:01, or \"\" for none";
     case TextRule::kOptionalCountry:
       return "two capital letters such as DE, or \"\"";
+    case TextRule::kBmsProfile:
+      return "\"default\", \"full\", or the absolute path of a profile file";
+    case TextRule::kOptionalInput:
+      return "adc:FILE?…, i2c:DEVICE?…, meter:DEVICE?… or mqtt:TOPIC?…, or \"\" for none";
+    case TextRule::kOptionalVoltage:
+      return "adc:FILE?volts_per_…, i2c:DEVICE?volts_per_…, meter:DEVICE?… or mqtt:TOPIC?unit=v, or \"\" for "
+             "none";
+    case TextRule::kOptionalRelay:
+      return "gpio:CHIP/OFFSET?active=…&safe=… or virtual, or \"\" for none";
+    case TextRule::kOptionalBar:
+      return "spi:DEVICE, or \"\" for none";
+    case TextRule::kOptionalDigits:
+      return "tm1637:CHIP/CLOCK,DATA?brightness=…, or \"\" for none";
+    case TextRule::kOptionalLeds:
+      return "gpio:CHIP/GREEN,YELLOW,RED?active=…, or \"\" for none";
+    case TextRule::kOptionalBuzzer:
+      return "gpio:CHIP/OFFSET?active=…, or \"\" for none";
+    case TextRule::kLoads:
+      return "names of loads such as pool_pump,water_heater, each once, or \"\" for none";
+    case TextRule::kOptionalHardware:
+      return "16 hexadecimal digits, not all zero, or \"\"";
   }
   return "";
 }
@@ -151,6 +172,16 @@ Config default_config(battery::Chemistry chemistry, Role role) {
   config.box.role = role;
   if (role != Role::kBmsGateway) {
     config.inverter.interface.clear();
+  }
+  if (role == Role::kPack) {
+    config.bms.driver = BmsDriver::kModbus;
+    config.bms.poll_interval = std::chrono::seconds{2};
+    config.bms.stale_after = std::chrono::seconds{10};
+    if (chemistry == battery::Chemistry::kNmc) {
+      config.protection.cell_max = Millivolts{4250};
+      config.protection.cell_min = Millivolts{2800};
+      config.soc_line = {Millivolts{3300}, Millivolts{4150}};
+    }
   }
   config.battery = chemistry == battery::Chemistry::kNmc
                        ? battery::nmc_profile(config.battery.series_cells, config.battery.capacity)

@@ -24,22 +24,32 @@ enum class Kind : std::uint8_t { kNumber, kBool, kChoice, kText, kSecretFile };
 
 // What a text may look like; text_fault() in assign.hpp judges it.
 enum class TextRule : std::uint8_t {
-  kTitle,           // 1–64 bytes of printable UTF-8
-  kSlug,            // 1–32 of a–z 0–9 _ -: becomes part of topics and of identifiers
-  kTopic,           // MQTT topic without wildcards, not starting or ending with '/'
-  kAscii8,          // 1–8 printable ASCII characters: one CAN frame
-  kAscii16,         // 1–16 printable ASCII characters: two CAN frames
-  kPath,            // absolute path
-  kOptionalPath,    // absolute path, or empty for none
-  kHost,            // host name or address
-  kListen,          // ADDRESS:PORT or [ADDRESS]:PORT
-  kCan,             // NAME, udp://ADDRESS:PORT, virtual:NAME
-  kOptionalCan,     // likewise, or empty
-  kOptionalText,    // up to 64 printable bytes, may be empty
-  kOptionalRadio,   // NAME or air://ADDRESS:PORT?mac=MAC, or empty
-  kChannels,        // Wi-Fi channels: "1-13", "1,6,11"
-  kOptionalMac,     // 02:00:00:00:00:01, or empty
-  kOptionalCountry  // two capital letters, or empty
+  kTitle,            // 1–64 bytes of printable UTF-8
+  kSlug,             // 1–32 of a–z 0–9 _ -: becomes part of topics and of identifiers
+  kTopic,            // MQTT topic without wildcards, not starting or ending with '/'
+  kAscii8,           // 1–8 printable ASCII characters: one CAN frame
+  kAscii16,          // 1–16 printable ASCII characters: two CAN frames
+  kPath,             // absolute path
+  kOptionalPath,     // absolute path, or empty for none
+  kHost,             // host name or address
+  kListen,           // ADDRESS:PORT or [ADDRESS]:PORT
+  kCan,              // NAME, udp://ADDRESS:PORT, virtual:NAME
+  kOptionalCan,      // likewise, or empty
+  kOptionalText,     // up to 64 printable bytes, may be empty
+  kOptionalRadio,    // NAME or air://ADDRESS:PORT?mac=MAC, or empty
+  kChannels,         // Wi-Fi channels: "1-13", "1,6,11"
+  kOptionalMac,      // 02:00:00:00:00:01, or empty
+  kOptionalCountry,  // two capital letters, or empty
+  kBmsProfile,       // the name of a profile, or an absolute path
+  kOptionalInput,    // where power or current is measured (runtime/inputs), or empty
+  kOptionalVoltage,  // where AC voltage is measured, or empty
+  kOptionalRelay,    // what works a contact (runtime/relays), or empty
+  kOptionalBar,      // runtime/indicator, or empty; so the next three
+  kOptionalDigits,
+  kOptionalLeds,
+  kOptionalBuzzer,
+  kLoads,            // names of loads, separated by commas, or empty
+  kOptionalHardware  // hardware number: 16 hexadecimal digits, not zero, or empty
 };
 
 // A set of roles: which boxes have a field.
@@ -49,7 +59,8 @@ constexpr RoleSet only(Role role) {
 }
 inline constexpr RoleSet kNoRole = 0;
 inline constexpr RoleSet kBatteryRoles = only(Role::kBmsGateway) | only(Role::kTransmitter);
-inline constexpr RoleSet kAnyRole = kBatteryRoles | only(Role::kReceiver);
+inline constexpr RoleSet kPackRole = only(Role::kPack);
+inline constexpr RoleSet kAnyRole = kBatteryRoles | kPackRole | only(Role::kReceiver);
 constexpr bool has_role(RoleSet roles, Role role) {
   return (roles & only(role)) != 0;
 }
@@ -95,7 +106,7 @@ struct Section {
   std::string_view name;  // empty: the keys before the first section
   std::string_view title;
   std::string_view help;
-  bool is_restart_needed;  // whether a change from the web takes effect only after a restart
+  RoleSet restart_for;  // whose boxes put a change from the web in force only after a restart
   RoleSet roles = kAnyRole;
 };
 

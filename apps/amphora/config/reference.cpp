@@ -3,15 +3,22 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
 #include "apps/amphora/config/fields.hpp"
 
 namespace amphora::config {
 
 namespace {
 
+constexpr std::array kRoles{Role::kBmsGateway, Role::kTransmitter, Role::kReceiver, Role::kPack};
+
 std::string names_of(RoleSet roles) {
   std::string names;
-  for (const Role role : {Role::kBmsGateway, Role::kTransmitter, Role::kReceiver}) {
+  for (const Role role : kRoles) {
     if (has_role(roles, role)) {
       names += fmt::format("{}{}", names.empty() ? "" : ", ", to_text(role));
     }
@@ -28,15 +35,36 @@ std::string default_text(const Field& field) {
     return fmt::format("required ({}), else `{}`", names_of(field.required_for),
                        format_value(field, default_config(battery::Chemistry::kLfp)));
   }
-  const std::string gateway = format_value(field, default_config(battery::Chemistry::kLfp));
-  const std::string transmitter =
-      format_value(field, default_config(battery::Chemistry::kLfp, Role::kTransmitter));
-  if (field.key != "role" && gateway != transmitter) {
-    return fmt::format("`{}` (bms-gateway), `{}` (transmitter)", gateway, transmitter);
+  // Presets of the roles that have the field, and of the chemistries.
+  const auto preset = [&field](Role role, battery::Chemistry chemistry) {
+    return format_value(field, default_config(chemistry, role));
+  };
+  std::vector<std::pair<std::string, RoleSet>> values;
+  Role first = Role::kBmsGateway;
+  for (const Role role : kRoles) {
+    if (!has_role(roles, role)) {
+      continue;
+    }
+    const std::string value = preset(role, battery::Chemistry::kLfp);
+    first = values.empty() ? role : first;
+    const auto known =
+        std::find_if(values.begin(), values.end(), [&value](const auto& one) { return one.first == value; });
+    if (known == values.end()) {
+      values.emplace_back(value, only(role));
+    } else {
+      known->second = static_cast<RoleSet>(known->second | only(role));
+    }
   }
-  const std::string lfp = format_value(field, default_config(battery::Chemistry::kLfp));
-  const std::string nmc = format_value(field, default_config(battery::Chemistry::kNmc));
-  return lfp == nmc ? fmt::format("`{}`", lfp) : fmt::format("`{}` (lfp), `{}` (nmc)", lfp, nmc);
+  if (field.key != "role" && values.size() > 1) {
+    std::string text;
+    for (const auto& [value, of] : values) {
+      text += fmt::format("{}`{}` ({})", text.empty() ? "" : ", ", value, names_of(of));
+    }
+    return text;
+  }
+  const std::string nmc = preset(first, battery::Chemistry::kNmc);
+  return values.front().first == nmc ? fmt::format("`{}`", nmc)
+                                     : fmt::format("`{}` (lfp), `{}` (nmc)", values.front().first, nmc);
 }
 
 std::string range_text(const Field& field) {
@@ -95,6 +123,8 @@ std::string configuration_page() {
       "- A transmitter and a receiver need a radio. A receiver reads no battery: [bms], [battery], "
       "[inverter] "
       "and [mqtt] are errors there.\n"
+      "- A pack reads its BMS by driver `modbus` or `tinybms`. On a sealed bus it needs `key_file`. Its "
+      "bounds of protection must leave room between them, and no two relays may have one line.\n"
       "- A bms-gateway needs the interface of its inverter. `peer` is for `mode = \"plain\"` only, and plain "
       "mode warns.\n"
       "- `stale_after_s` is at least two poll intervals.\n"

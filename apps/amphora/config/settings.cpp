@@ -215,15 +215,15 @@ json to_box_settings_json(const Config& config) {
     list.push_back({{"name", to_web(section.name)},
                     {"title", section.title},
                     {"help", section.help},
-                    {"restart_needed", section.is_restart_needed},
+                    {"restart_needed", has_role(section.restart_for, config.box.role)},
                     {"fields", std::move(entries)}});
   }
   return {{"sections", std::move(list)}};
 }
 
-bool is_restart_needed(std::string_view section) {
+bool is_restart_needed(std::string_view section, Role role) {
   const Section* found = find_section(from_web(section));
-  return found != nullptr && found->is_restart_needed;
+  return found != nullptr && has_role(found->restart_for, role);
 }
 
 }  // namespace amphora::config

@@ -47,6 +47,6 @@ std::vector<SettingError> apply_overrides(Config& config, std::string_view secti
 nlohmann::json to_box_settings_json(const Config& config);
 
 // Whether a change of this section takes effect only after a restart.
-bool is_restart_needed(std::string_view section);
+bool is_restart_needed(std::string_view section, Role role);
 
 }  // namespace amphora::config

@@ -18,6 +18,9 @@ struct Program {
   std::vector<std::string> arguments;  // the first is the program, looked up in PATH
   std::string log_file;                // output and errors; made anew
   bool is_essential = false;           // its end is the end of all
+  std::uint16_t listens_on = 0;        // TCP port on which it is ready; 0: none
+  std::string makes_link{};            // path of a pseudo-terminal when it is ready; empty: none
+  bool is_waited_for = false;          // the next starts when this one is ready
 };
 
 class ChildProcess {

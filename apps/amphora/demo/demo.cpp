@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -54,14 +55,12 @@ class Supervisor {
  private:
   bool start(const demo::Program& program) {
     children_.push_back(std::make_unique<ChildProcess>(program));
-    // The gateway should find broker and BMS there: it would find them later too, but not within a second.
-    if (program.name == "broker") {
-      return wait_until([this] { return demo::is_listening(house_.mqtt_port); }, "broker");
-    }
-    if (program.name == "bms") {
-      return wait_until([this] { return has_link(house_.bms_link()); }, "bms");
-    }
-    return true;
+    return !program.is_waited_for || wait_until([&program] { return is_ready(program); }, program.name);
+  }
+
+  static bool is_ready(const demo::Program& program) {
+    return (program.listens_on == 0 || demo::is_listening(program.listens_on)) &&
+           (program.makes_link.empty() || has_link(program.makes_link));
   }
 
   template <class Condition>
@@ -117,21 +116,15 @@ class Supervisor {
     timer_.arm(now + kWatchInterval, [this] { watch(); });
   }
 
-  // Of those that were started; without any there is nothing to be ready.
+  // The boxes that were started; without any there is nothing to be ready.
   bool are_boxes_listening() const {
-    bool has_box = false;
-    for (const auto& child : children_) {
-      const std::string& name = child->program().name;
-      const bool is_gateway = name == "gateway";
-      if (!is_gateway && name != "receiver") {
-        continue;
-      }
-      has_box = true;
-      if (!demo::is_listening(is_gateway ? house_.web_port : house_.receiver_port)) {
-        return false;
-      }
-    }
-    return has_box;
+    const auto has_page = [](const auto& child) {
+      return child->program().listens_on != 0 && !child->program().is_waited_for;
+    };
+    const auto is_silent = [has_page](const auto& child) {
+      return has_page(child) && !demo::is_listening(child->program().listens_on);
+    };
+    return std::ranges::any_of(children_, has_page) && std::ranges::none_of(children_, is_silent);
   }
 
   void handle_signal(int) {
@@ -155,8 +148,10 @@ class Supervisor {
 
   void print_house() const {
     fmt::print(
-        "Amphora demo: a TinyBMS, a gateway, a GX device, a broker and a receiver in the house, without "
-        "hardware.\n");
+        "Amphora demo, without hardware: a TinyBMS, a gateway, a GX device, a receiver in the house, {} "
+        "energy "
+        "packs, a broker.\n",
+        house_.packs.size());
     for (const std::string& remark : house_.remarks) {
       fmt::print("  note      {}\n", remark);
     }
@@ -169,6 +164,10 @@ class Supervisor {
         "  logs      {}/*.log\n",
         house_.web_port, house_.receiver_port, house_.mqtt_port, house_.can, house_.bms_link(),
         house_.folder);
+    for (const demo::DemoPack& pack : house_.packs) {
+      fmt::print("  pack {}    http://127.0.0.1:{}/\n", pack.name.back(), pack.web_port);
+    }
+    fmt::print("  pack bus  {}, sealed by {}\n", house_.pack_can, house_.bus_key_file());
     if (options_.seconds) {
       fmt::print("Ends after {} s.\n", *options_.seconds);
     } else {
@@ -214,8 +213,8 @@ void add_demo(CLI::App& parent, Action& chosen) {
   command->add_option("--data", options->data, "Folder for configuration, logs and databases")
       ->type_name("DIR");
   command->add_option("--only", options->only, "Start one program only, with the same settings")
-      ->check(CLI::IsMember({"broker", "bms", "gx", "air", "gateway", "receiver"}))
-      ->type_name("broker|bms|gx|air|gateway|receiver");
+      ->check(CLI::IsMember(demo::program_names()))
+      ->type_name("NAME");
   command->callback([&chosen, options] { chosen = [options] { return run_demo(*options); }; });
 }
 

@@ -48,6 +48,22 @@ TEST_F(Demo, ItsConfigurationIsGood) {
   EXPECT_EQ(receiver.config->box.role, config::Role::kReceiver);
 }
 
+TEST_F(Demo, TheConfigurationsOfItsPacksAreGood) {
+  DemoOptions options;
+  options.data = folder_;
+  options.web_port = find_tcp_port();
+  options.mqtt_port = find_tcp_port();
+  const House house = plan_house(options);
+  ASSERT_EQ(house.packs.size(), static_cast<std::size_t>(kPackCount));
+  for (const DemoPack& pack : house.packs) {
+    const config::LoadResult loaded = config::load_file(folder_ + "/" + pack.name + ".toml");
+    ASSERT_TRUE(loaded.config) << (loaded.errors.empty() ? "" : config::to_text(loaded.errors[0], pack.name));
+    EXPECT_TRUE(loaded.warnings.empty()) << config::to_text(loaded.warnings[0], pack.name);
+    EXPECT_EQ(loaded.config->box.role, config::Role::kPack);
+    EXPECT_EQ(loaded.config->bms.port, pack.bms_link);
+  }
+}
+
 TEST_F(Demo, TakenPortsAreGoneAround) {
   const int taken = socket(AF_INET, SOCK_STREAM, 0);
   ASSERT_EQ(listen(taken, 1), 0);  // binds to a free port of every address
@@ -73,7 +89,11 @@ TEST_F(Demo, OneFolderHoldsOneDemo) {
   options.web_port = find_tcp_port();
   options.mqtt_port = find_tcp_port();
   const House house = plan_house(options);
-  EXPECT_EQ(house.programs.size(), 6U);
+  std::vector<std::string> names;
+  for (const Program& program : house.programs) {
+    names.push_back(program.name);
+  }
+  EXPECT_EQ(names, program_names());
   EXPECT_THROW((void)plan_house(options), std::runtime_error);
   options.only = "bms";
   const House part = plan_house(options);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -28,7 +29,10 @@ namespace {
 constexpr std::uint16_t kUsualWebPort = 8080;
 constexpr std::uint16_t kUsualMqttPort = 1883;
 constexpr std::uint16_t kUsualCanPort = 43113;
+constexpr std::uint16_t kUsualPackCanPort = 43114;
 constexpr std::uint16_t kUsualAirPort = 47000;
+// The hardware number that commands of a gateway on the packs' bus come from.
+constexpr const char* kGatewayHardware = "02000000000000fe";
 constexpr const char* kTransmitterMac = "02:00:00:00:00:01";
 constexpr const char* kReceiverMac = "02:00:00:00:00:02";
 constexpr const char* kCanGroup = "239.74.163.2";
@@ -125,14 +129,51 @@ std::string radio_configuration(const House& house, const char* mac) {
   return fmt::format("\n[radio]\ninterface = \"air://127.0.0.1:{}?mac={}\"\n", house.air_port, mac);
 }
 
-std::string choose_can(bool is_whole, House& house) {
-  std::uint16_t port = kUsualCanPort;
+std::string choose_can(bool is_whole, std::uint16_t usual, std::string_view what, House& house) {
+  std::uint16_t port = usual;
   if (is_whole && !is_udp_port_free(port)) {
     port = find_udp_port();
-    house.remarks.push_back(
-        fmt::format("UDP port {} is in use, so the CAN bus is on {}", kUsualCanPort, port));
+    house.remarks.push_back(fmt::format("UDP port {} is in use, so {} is on {}", usual, what, port));
   }
   return fmt::format("udp://{}:{}", kCanGroup, port);
+}
+
+void plan_packs(bool is_whole, const DemoOptions& options, House& house) {
+  house.pack_can = choose_can(is_whole, kUsualPackCanPort, "the packs' CAN bus", house);
+  for (int i = 1; i <= kPackCount; ++i) {
+    DemoPack pack;
+    pack.name = fmt::format("pack_{}", i);
+    pack.bms_name = fmt::format("bms_{}", i);
+    pack.bms_link = house.folder + "/" + pack.bms_name;
+    const int usual = std::min(house.receiver_port + i, 0xFFFF - kPackCount + i);
+    pack.web_port = choose_tcp_port(std::nullopt, static_cast<std::uint16_t>(usual),
+                                    fmt::format("the page of {}", pack.name),
+                                    is_whole || options.only == pack.name, house);
+    make_private_folder(house.folder + "/" + pack.name);
+    house.packs.push_back(pack);
+  }
+}
+
+// 32 random bytes as hexadecimal digits, readable by us alone.
+void make_bus_key(const House& house) {
+  crypto::Key key{};
+  if (getentropy(key.data(), key.size()) != 0) {
+    throw std::runtime_error{"the system gives no random numbers"};
+  }
+  std::string digits;
+  for (const std::uint8_t byte : key) {
+    digits += fmt::format("{:02x}", byte);
+  }
+  const std::string path = house.bus_key_file();
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const bool is_written =
+      fd >= 0 && write(fd, digits.data(), digits.size()) == static_cast<ssize_t>(digits.size());
+  if (fd >= 0) {
+    (void)close(fd);
+  }
+  if (!is_written) {
+    throw std::runtime_error{fmt::format("{}: cannot be written", path)};
+  }
 }
 
 void find_web_root(House& house) {
@@ -165,31 +206,53 @@ std::string quoted(const std::string& text) {
 
 std::vector<Program> make_programs(const House& house) {
   const std::string self = std::filesystem::canonical("/proc/self/exe");
-  const auto log = [&](const char* name) { return fmt::format("{}/{}.log", house.folder, name); };
-  return {{.name = "broker",
-           .arguments = {"mosquitto", "-c", house.folder + "/mosquitto.conf"},
-           .log_file = log("broker"),
-           .is_essential = true},
-          {.name = "bms",
-           .arguments = {self, "emulate", "tinybms", "--pty", house.bms_link()},
-           .log_file = log("bms"),
-           .is_essential = false},
-          {.name = "gx",
-           .arguments = {self, "emulate", "gx", "--can", house.can, "--events"},
-           .log_file = log("gx"),
-           .is_essential = false},
-          {.name = "air",
-           .arguments = {self, "emulate", "air", "--listen", fmt::format("127.0.0.1:{}", house.air_port)},
-           .log_file = log("air"),
-           .is_essential = false},
-          {.name = "gateway",
-           .arguments = {self, "run", house.folder + "/gateway.toml"},
-           .log_file = log("gateway"),
-           .is_essential = true},
-          {.name = "receiver",
-           .arguments = {self, "run", house.folder + "/receiver.toml"},
-           .log_file = log("receiver"),
-           .is_essential = false}};
+  const auto log = [&](const std::string& name) { return fmt::format("{}/{}.log", house.folder, name); };
+  const auto box = [&](const std::string& name, std::uint16_t port) {
+    return Program{.name = name,
+                   .arguments = {self, "run", fmt::format("{}/{}.toml", house.folder, name)},
+                   .log_file = log(name),
+                   .listens_on = port};
+  };
+  // Boxes would find broker and BMS later too, but not within a second.
+  std::vector<Program> programs{
+      {.name = "broker",
+       .arguments = {"mosquitto", "-c", house.folder + "/mosquitto.conf"},
+       .log_file = log("broker"),
+       .is_essential = true,
+       .listens_on = house.mqtt_port,
+       .is_waited_for = true},
+      {.name = "bms",
+       .arguments = {self, "emulate", "tinybms", "--pty", house.bms_link()},
+       .log_file = log("bms"),
+       .makes_link = house.bms_link(),
+       .is_waited_for = true},
+      {.name = "gx",
+       .arguments = {self, "emulate", "gx", "--can", house.can, "--events"},
+       .log_file = log("gx")},
+      {.name = "air",
+       .arguments = {self, "emulate", "air", "--listen", fmt::format("127.0.0.1:{}", house.air_port)},
+       .log_file = log("air")},
+      box("gateway", house.web_port),
+      box("receiver", house.receiver_port)};
+  programs[4].is_essential = true;
+  std::string soc = "44";
+  for (const DemoPack& pack : house.packs) {
+    programs.push_back({.name = pack.bms_name,
+                        .arguments = {self, "emulate", "modbus-bms", "--pty", pack.bms_link, "--soc", soc,
+                                      "--seed", pack.name.substr(pack.name.size() - 1)},
+                        .log_file = log(pack.bms_name),
+                        .makes_link = pack.bms_link});
+    soc = soc == "44" ? "62" : "81";
+  }
+  programs.push_back(
+      {.name = "house",
+       .arguments = {self, "emulate", "house", "--mqtt", fmt::format("127.0.0.1:{}", house.mqtt_port),
+                     "--packs", std::to_string(kPackCount), "--site", "demo"},
+       .log_file = log("house")});
+  for (const DemoPack& pack : house.packs) {
+    programs.push_back(box(pack.name, pack.web_port));
+  }
+  return programs;
 }
 
 }  // namespace
@@ -224,6 +287,35 @@ std::string receiver_configuration(const House& house) {
          radio_configuration(house, kReceiverMac) + "channel = 6\n";
 }
 
+std::string pack_configuration(const House& house, const DemoPack& pack) {
+  const std::string number = pack.name.substr(pack.name.size() - 1);
+  std::string text = fmt::format(
+      "# Written anew by each start of the demo.\n"
+      "role = \"pack\"\n"
+      "name = \"Pack {}\"\n"
+      "site = \"demo\"\n"
+      "\n[bms]\ndriver = \"modbus\"\nport = {}\nprofile = \"full\"\n"
+      "\n[battery]\nchemistry = \"lfp\"\nseries_cells = 16\ncapacity_ah = 100\n"
+      "\n[bus]\ninterface = {}\nmode = \"sealed\"\nkey_file = {}\ngateway = \"{}\"\n"
+      "hardware = \"020000000000000{}\"\nhost_clock = \"trusted\"\n",
+      number, quoted(pack.bms_link), quoted(house.pack_can), quoted(house.bus_key_file()), kGatewayHardware,
+      number);
+  text += "\n[inputs]\n";
+  for (const char* place : {"grid", "inverter_output", "pool_pump", "water_heater"}) {
+    text += fmt::format("{} = \"mqtt:emulated/pack-{}/{}_w\"\n", place, number, place);
+  }
+  text += "\n[relays]\n";
+  for (const char* relay : {"grid", "inverter_output", "pool_pump", "water_heater"}) {
+    text += fmt::format("{} = \"virtual\"\n", relay);
+  }
+  return text + fmt::format(
+                    "\n[mqtt]\nhost = \"127.0.0.1\"\nport = {}\n"
+                    "\n[web]\nlisten = \"127.0.0.1:{}\"\nroot = {}\nlogin = \"none\"\n"
+                    "\n[storage]\npath = {}\n",
+                    house.mqtt_port, pack.web_port, quoted(house.web_root),
+                    quoted(house.folder + "/" + pack.name));
+}
+
 std::string broker_configuration(const House& house) {
   // Started by root, mosquitto would give up its rights and then could not write into our private folder.
   const std::string user = geteuid() == 0 ? "user root\n" : "";
@@ -232,6 +324,18 @@ std::string broker_configuration(const House& house) {
       "listener {} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/broker/\n{}"
       "log_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n",
       house.mqtt_port, house.folder, user);
+}
+
+std::vector<std::string> program_names() {
+  std::vector<std::string> names{"broker", "bms", "gx", "air", "gateway", "receiver"};
+  for (int i = 1; i <= kPackCount; ++i) {
+    names.push_back(fmt::format("bms_{}", i));
+  }
+  names.emplace_back("house");
+  for (int i = 1; i <= kPackCount; ++i) {
+    names.push_back(fmt::format("pack_{}", i));
+  }
+  return names;
 }
 
 House plan_house(const DemoOptions& options) {
@@ -249,13 +353,18 @@ House plan_house(const DemoOptions& options) {
   house.receiver_port = choose_tcp_port(
       std::nullopt, static_cast<std::uint16_t>(is_last_port ? kUsualWebPort : house.web_port + 1),
       "the receiver's page", is_whole || options.only == "receiver", house);
-  house.can = choose_can(is_whole, house);
+  house.can = choose_can(is_whole, kUsualCanPort, "the CAN bus", house);
   house.air_port = choose_air_port(is_whole, house);
+  plan_packs(is_whole, options, house);
   find_web_root(house);
   write_file(house.folder + "/gateway.toml", gateway_configuration(house));
   write_file(house.folder + "/receiver.toml", receiver_configuration(house));
+  for (const DemoPack& pack : house.packs) {
+    write_file(fmt::format("{}/{}.toml", house.folder, pack.name), pack_configuration(house, pack));
+  }
   if (is_whole) {
     pair_boxes(house);
+    make_bus_key(house);
   }
   write_file(house.folder + "/mosquitto.conf", broker_configuration(house));
   for (Program& program : make_programs(house)) {

@@ -10,6 +10,8 @@
 #include "apps/amphora/build_info.hpp"
 #include "apps/amphora/config/secret_file.hpp"
 #include "apps/amphora/run/node_config.hpp"
+#include "apps/amphora/run/pack_config.hpp"
+#include "apps/amphora/run/pack_json.hpp"
 #include "apps/amphora/run/shared_settings.hpp"
 #include "apps/amphora/run/state_json.hpp"
 
@@ -53,14 +55,19 @@ bool Box::start() {
     journal_.note(EventLevel::kError, "settings", "stored_setting_ignored", complaint);
   }
   if (!storage_error_.empty()) {
-    journal_.note(EventLevel::kError, "storage", "storage_unavailable",
-                  "The storage cannot be used: " + storage_error_ +
-                      ". The inverter is served; history and counters are not kept.");
+    journal_.note(
+        EventLevel::kError, "storage", "storage_unavailable",
+        "The storage cannot be used: " + storage_error_ +
+            (config().has_pack_part() ? ". The relays are worked; settings and history are not kept."
+                                      : ". The inverter is served; history and counters are not kept."));
   }
   if (config().has_link_part()) {
     make_link_part();
   }
   if (config().has_battery_part() && !make_battery_part()) {
+    return false;
+  }
+  if (config().has_pack_part() && !make_pack_part()) {
     return false;
   }
   if (config().web.is_enabled && !start_web()) {
@@ -72,6 +79,9 @@ bool Box::start() {
   }
   if (link_) {
     link_->start();
+  }
+  if (pack_) {
+    pack_->start();
   }
   start_mqtt();
   (void)notifier_.ready("serving");
@@ -88,6 +98,37 @@ bool Box::make_battery_part() {
   battery_ = std::make_unique<BatteryPart>(loop_, journal_, store_.get(), stored_, std::move(options),
                                            [this](const auto& report) { handle_report(report); });
   battery_->set_user_limits(settings_.user_limits());
+  return true;
+}
+
+bool Box::make_pack_part() {
+  std::string bus_key;
+  if (!config().bus.key_file.empty()) {
+    const auto secret = config::read_secret(config().bus.key_file);
+    if (!secret) {
+      spdlog::error("the key of the bus cannot be read: {}", config().bus.key_file);
+      return false;
+    }
+    bus_key = *secret;
+  }
+  runtime::PackOptions options = to_pack_options(config(), read_machine_id(), bus_key);
+  if (const auto fault = check_pack_options(options)) {
+    spdlog::error("the configuration cannot be worked with: {}", *fault);
+    return false;
+  }
+  options.stored = runtime::load_pack(stored_);
+  // A number that was made is kept, so that another name of the box does not make another pack of it.
+  if (config().bus.hardware.empty()) {
+    packnet::HardwareNumber& hardware = options.node.network.hardware;
+    if (options.stored.hardware != 0) {
+      hardware = options.stored.hardware;
+    } else if (store_) {
+      runtime::PackRecord record = runtime::hardware_record(hardware);
+      store_->put_section(record.name, std::move(record.content));
+    }
+  }
+  pack_ = std::make_unique<PackPart>(loop_, journal_, store_.get(), std::move(options),
+                                     [this](const auto& report) { handle_pack_report(report); });
   return true;
 }
 
@@ -213,7 +254,7 @@ bool Box::start_web() {
 
 void Box::start_mqtt() {
   mqtt_config_ = config();
-  if (!config().has_battery_part() || !config().mqtt.is_enabled) {
+  if (config().box.role == config::Role::kReceiver || !config().mqtt.is_enabled) {
     return;
   }
   std::string password = config().mqtt.password;
@@ -239,6 +280,11 @@ void Box::start_mqtt() {
                       is_connected ? "The MQTT broker is connected."
                                    : "The MQTT broker is away; readings wait for it.");
       });
+  if (pack_) {
+    mqtt_->listen(pack_->topics(), [this](std::string_view topic, std::string_view payload) {
+      pack_->handle_mqtt(topic, payload);
+    });
+  }
   mqtt_->start();
 }
 
@@ -255,6 +301,9 @@ void Box::stop() {
   if (battery_) {
     battery_->stop();
   }
+  if (pack_) {
+    pack_->stop();
+  }
   journal_.note(EventLevel::kNotice, "box", "stopped",
                 config().inverter.interface.empty() ? "Amphora stops."
                                                     : "Amphora stops; frames to the inverter end now.");
@@ -265,6 +314,7 @@ void Box::stop() {
   web_.reset();
   link_.reset();
   battery_.reset();
+  pack_.reset();
 }
 
 void Box::reload(config::Config file) {
@@ -284,8 +334,9 @@ void Box::reload(config::Config file) {
   }
   journal_.note(
       EventLevel::kNotice, "settings", "reloaded",
-      "The configuration was read again: battery and inverter values are in force, all else after a "
-      "restart.");
+      pack_ ? "The configuration was read again: it is in force after a restart."
+            : "The configuration was read again: battery and inverter values are in force, all else after a "
+              "restart.");
 }
 
 void Box::tick(TimePoint now) {
@@ -298,6 +349,14 @@ void Box::tick(TimePoint now) {
   if (link_) {
     link_->handle_tick(now);
   }
+  if (pack_) {
+    pack_->handle_tick(now);
+    if (pack_->is_restart_due(now)) {
+      // Ends cleanly; the service manager starts it again.
+      loop_.stop();
+      return;
+    }
+  }
   watch_storage();
   update_hub(now);
   const auto watchdog = notifier_.watchdog_period();
@@ -309,20 +368,32 @@ void Box::tick(TimePoint now) {
 }
 
 bool Box::is_control_alive(TimePoint now) const {
-  return !battery_ || now - battery_->report_at() < kControlSilenceMax;
+  return (!battery_ || now - battery_->report_at() < kControlSilenceMax) &&
+         (!pack_ || now - pack_->report_at() < kControlSilenceMax);
 }
 
 void Box::handle_report(const runtime::ReportPtr& report) {
   const WallTime wall = runtime::wall_now();
   if (web_ && report->snapshot_count != shown_count_) {
     shown_count_ = report->snapshot_count;
-    web_->hub().publish_cells(cells_message(*report, wall.unix_ms));
+    web_->hub().publish_cells(cells_message(report->snapshot, wall.unix_ms));
   }
   if (mqtt_) {
     mqtt_->handle_report(report, battery_->report_at(), wall);
   }
   if (link_) {
     link_->handle_battery(report);
+  }
+}
+
+void Box::handle_pack_report(const runtime::PackReportPtr& report) {
+  const WallTime wall = runtime::wall_now();
+  if (web_ && report->snapshot_count != shown_count_) {
+    shown_count_ = report->snapshot_count;
+    web_->hub().publish_cells(cells_message(report->snapshot, wall.unix_ms));
+  }
+  if (mqtt_) {
+    mqtt_->handle_pack(report, pack_->report_at(), wall);
   }
 }
 
@@ -354,9 +425,12 @@ void Box::watch_storage() {
 void Box::update_hub(TimePoint now) {
   const runtime::ReportPtr report = battery_ ? battery_->report() : nullptr;
   const std::uint64_t revision = link_ ? link_->revision() : 0;
-  if (!web_ || (report == shown_report_ && revision == shown_revision_ && now < hub_due_)) {
+  const runtime::PackReportPtr pack = pack_ ? pack_->report() : nullptr;
+  const bool is_shown = report == shown_report_ && pack == shown_pack_ && revision == shown_revision_;
+  if (!web_ || (is_shown && now < hub_due_)) {
     return;
   }
+  shown_pack_ = pack;
   shown_report_ = report;
   shown_revision_ = revision;
   hub_due_ = now + kQuietRefresh;

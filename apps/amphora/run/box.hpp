@@ -3,6 +3,7 @@
 //
 //   battery part   the control thread: reads the battery and serves the inverter (battery_part.hpp)
 //   link part      the link thread: the radio to the other box (link_part.hpp)
+//   pack part      the pack thread: battery, relays and the bus to the other packs (pack_part.hpp)
 //
 // Everything here lives on one I/O thread, which hears of its parts by bounded queues.
 #pragma once
@@ -18,6 +19,7 @@
 #include "apps/amphora/run/link_part.hpp"
 #include "apps/amphora/run/metrics.hpp"
 #include "apps/amphora/run/mqtt_publisher.hpp"
+#include "apps/amphora/run/pack_part.hpp"
 #include "apps/amphora/run/settings_store.hpp"
 #include "apps/amphora/run/state_json.hpp"
 #include "runtime/http/api.hpp"
@@ -61,6 +63,8 @@ class Box final : public runtime::http::ApiBackend {
                    runtime::http::Reply reply) override;
   void pairing(const runtime::http::PairingRequest& request, const runtime::http::Actor& actor,
                runtime::http::Reply reply) override;
+  void pack(const runtime::http::PackRequest& request, const runtime::http::Actor& actor,
+            runtime::http::Reply reply) override;
   void old_path(runtime::http::OldPath path, runtime::http::Reply reply) override;
   std::string metrics_text() override;
   runtime::http::Response health() override;
@@ -71,6 +75,7 @@ class Box final : public runtime::http::ApiBackend {
   const config::Config& config() const { return settings_.effective(); }
   bool make_battery_part();
   void make_link_part();
+  bool make_pack_part();
   // A shared section has changed: its values if it is in force.
   void apply_shared(const sections::SectionTable& table, const std::optional<sections::Values>& values);
   void follow_mqtt_config();
@@ -80,6 +85,7 @@ class Box final : public runtime::http::ApiBackend {
   void tick(TimePoint now);
   bool is_control_alive(TimePoint now) const;
   void handle_report(const runtime::ReportPtr& report);
+  void handle_pack_report(const runtime::PackReportPtr& report);
   void watch_storage();
   void update_hub(TimePoint now);
   Json state_groups(TimePoint now);
@@ -96,13 +102,16 @@ class Box final : public runtime::http::ApiBackend {
   Journal journal_;
   std::unique_ptr<BatteryPart> battery_;  // null in a box without a battery
   std::unique_ptr<LinkPart> link_;        // null in a box without a radio
+  std::unique_ptr<PackPart> pack_;        // null in a box that is no pack
   std::unique_ptr<MqttPublisher> mqtt_;
   config::Config mqtt_config_;                                 // what it was started with
   std::shared_ptr<Box*> self_ = std::make_shared<Box*>(this);  // emptied at the end: late answers find nobody
   std::unique_ptr<runtime::http::WebServer> web_;
   Metrics metrics_;
   runtime::Timer tick_timer_;
-  runtime::ReportPtr shown_report_;  // what the pages were last given
+  // What the pages were last given.
+  runtime::ReportPtr shown_report_;
+  runtime::PackReportPtr shown_pack_;
   TimePoint hub_due_{};
   std::uint64_t shown_count_ = 0;
   std::uint64_t shown_revision_ = 0;

@@ -53,7 +53,10 @@ Json Box::state_groups(TimePoint now) {
   if (link_) {
     link_->add_state(groups, config(), now);
   }
-  if (config().has_battery_part()) {
+  if (pack_) {
+    pack_->add_state(groups, config(), now);
+  }
+  if (config().box.role != config::Role::kReceiver) {
     groups["mqtt"] = mqtt_json(config(), mqtt_ ? std::optional{mqtt_->status()} : std::nullopt);
   }
   groups["storage"] = storage_json(store_status());
@@ -135,7 +138,7 @@ void Box::box_settings(Reply reply) {
     nlohmann::json& section = settings["sections"][i];
     const bool differs = section["fields"] != started["sections"][i]["fields"];
     const auto name = section["name"].get<std::string>();
-    section["restart_needed"] = differs && config::is_restart_needed(name);
+    section["restart_needed"] = differs && config::is_restart_needed(name, config().box.role);
     for (nlohmann::json& field : section["fields"]) {
       const config::Field* const known =
           config::find_field(name == "box" ? std::string{} : name, field["name"].get<std::string>());
@@ -168,7 +171,8 @@ void Box::put_box_settings(const runtime::http::BoxSettingsChange& change, const
     return;
   }
   const node::BmsGatewayConfig node = to_node_config(config());
-  if (const auto fault = check_node_config(node)) {
+  // A pack takes its values at the next start; the checks between keys know what it can work with.
+  if (const auto fault = pack_ ? std::nullopt : check_node_config(node)) {
     settings_ = before;
     Problem problem;
     problem.status = 422;
@@ -185,7 +189,7 @@ void Box::put_box_settings(const runtime::http::BoxSettingsChange& change, const
   }
   journal_.note(EventLevel::kNotice, "settings", "box_settings_changed",
                 who(actor) + " changed the settings of section " + change.section + ".");
-  const bool is_restart_needed = config::is_restart_needed(change.section);
+  const bool is_restart_needed = config::is_restart_needed(change.section, config().box.role);
   store_->put_section(
       SettingsStore::store_key(change.section), settings_.section_content(change.section),
       [reply, is_restart_needed](const std::optional<runtime::SysError>& error) {
@@ -199,12 +203,20 @@ void Box::put_box_settings(const runtime::http::BoxSettingsChange& change, const
 }
 
 void Box::sections(Reply reply) {
+  if (pack_) {
+    pack_->sections(reply);
+    return;
+  }
   link_ ? link_->sections(reply) : reply(no_link());
 }
 
 void Box::put_section(const runtime::http::SectionChange& change, const Actor& actor, Reply reply) {
-  if (link_ && !store_) {
+  if ((link_ || pack_) && !store_) {
     reply(no_storage(storage_error_));
+    return;
+  }
+  if (pack_) {
+    pack_->put_section(change, actor, std::move(reply));
     return;
   }
   link_ ? link_->put_section(change, actor, std::move(reply)) : reply(no_link());
@@ -216,6 +228,10 @@ void Box::pairing(const runtime::http::PairingRequest& request, const Actor& act
     return;
   }
   link_ ? link_->pairing(request, actor, std::move(reply)) : reply(no_link());
+}
+
+void Box::pack(const runtime::http::PackRequest& request, const Actor& actor, Reply reply) {
+  pack_ ? pack_->handle_request(request, actor, std::move(reply)) : reply(not_here("This box is no pack."));
 }
 
 void Box::old_path(runtime::http::OldPath path, Reply reply) {
@@ -230,6 +246,9 @@ std::string Box::metrics_text() {
   }
   if (link_ && link_->report() != nullptr) {
     metrics_.set_link(*link_->report(), now);
+  }
+  if (pack_ && pack_->report()) {
+    metrics_.set_pack(*pack_->report(), now);
   }
   if (mqtt_) {
     metrics_.set_mqtt(mqtt_->status());
@@ -253,6 +272,9 @@ Response Box::health() {
   }
   if (link_) {
     parts["link"] = link_->is_well();
+  }
+  if (pack_) {
+    parts["pack"] = pack_->is_well(config(), now);
   }
   bool is_good = true;
   for (const auto& part : parts.items()) {

@@ -110,7 +110,9 @@ void LinkPart::add_state(Json& groups, const config::Config& config, TimePoint n
 }
 
 void LinkPart::sections(const Reply& reply) const {
-  reply(json_response(sections_json(report_.get(), loop_.now(), runtime::wall_now())));
+  const TimePoint now = loop_.now();
+  const auto scopes = report_ != nullptr ? link_scopes(*report_, now) : std::vector<SectionScope>{};
+  reply(json_response(sections_json(scopes, now, runtime::wall_now())));
 }
 
 void LinkPart::put_section(const runtime::http::SectionChange& change, const Actor& actor, Reply reply) {

@@ -92,6 +92,7 @@ Metrics::Metrics() {
     registry_.declare(std::string{one.name}, one.kind, std::string{one.help});
   }
   declare_link();
+  declare_pack();
 }
 
 void Metrics::set_uptime(Duration uptime) {
@@ -175,16 +176,27 @@ void Metrics::set_links(const runtime::ControlReport& report) {
   total("amphora_can_errors_total", report.inverter_can.errors);
   total("amphora_can_dropped_total", report.inverter_can.dropped);
   total("amphora_can_bus_off_total", report.inverter_can.bus_off);
-  registry_.set("amphora_bms_link_connected", report.bms_link == liveness::State::kConnected ? 1.0 : 0.0);
-  total("amphora_bms_requests_total", report.bms.requests_sent);
-  total("amphora_bms_replies_total", report.bms.replies_received);
-  total("amphora_bms_timeouts_total", report.bms.timeouts);
-  total("amphora_bms_retries_total", report.bms.retries);
-  total("amphora_bms_crc_errors_total", report.bms.crc_errors);
-  total("amphora_bms_noise_bytes_total", report.bms.noise_bytes);
-  total("amphora_bms_implausible_values_total", report.bms.implausible_values);
-  registry_.set("amphora_control_loop_delay_max_seconds", seconds(report.loop_delay_max));
-  total("amphora_control_events_dropped_total", report.events_dropped);
+  set_reader(report.bms, report.bms_link == liveness::State::kConnected);
+  set_loop(report.loop_delay_max, report.events_dropped);
+}
+
+void Metrics::set_reader(const bms::Statistics& statistics, bool is_connected) {
+  const auto total = [this](std::string_view name, std::uint64_t value) {
+    registry_.set_total(name, static_cast<double>(value));
+  };
+  registry_.set("amphora_bms_link_connected", is_connected ? 1.0 : 0.0);
+  total("amphora_bms_requests_total", statistics.requests_sent);
+  total("amphora_bms_replies_total", statistics.replies_received);
+  total("amphora_bms_timeouts_total", statistics.timeouts);
+  total("amphora_bms_retries_total", statistics.retries);
+  total("amphora_bms_crc_errors_total", statistics.crc_errors);
+  total("amphora_bms_noise_bytes_total", statistics.noise_bytes);
+  total("amphora_bms_implausible_values_total", statistics.implausible_values);
+}
+
+void Metrics::set_loop(Duration delay_max, std::uint64_t events_dropped) {
+  registry_.set("amphora_control_loop_delay_max_seconds", seconds(delay_max));
+  registry_.set_total("amphora_control_events_dropped_total", static_cast<double>(events_dropped));
 }
 
 void Metrics::set_report(const runtime::ControlReport& report, TimePoint now) {

@@ -4,23 +4,34 @@
 #include <utility>
 
 #include "apps/amphora/build_info.hpp"
+#include "apps/amphora/run/pack_json.hpp"
 #include "apps/amphora/run/state_json.hpp"
 #include "runtime/history/history.hpp"
 
 namespace amphora::run {
 namespace {
 
+// How often a pack says what its house takes.
+constexpr Duration kPackPeriod = std::chrono::seconds{2};
+
+std::string prefix_of(const config::Config& config) {
+  const std::string unit = unit_of(config);
+  return config.mqtt.base + "/" + config.box.site + "/" + (unit.empty() ? "" : unit + "/");
+}
+
 runtime::MqttOptions to_options(const config::Config& config, std::string password) {
   runtime::MqttOptions options;
   options.host = config.mqtt.host;
   options.port = config.mqtt.port;
-  options.client_id = config.mqtt.client_id.empty() ? "amphora-" + config.box.site : config.mqtt.client_id;
+  const std::string unit = unit_of(config);
+  const std::string client_id = "amphora-" + config.box.site + (unit.empty() ? "" : "-" + unit);
+  options.client_id = config.mqtt.client_id.empty() ? client_id : config.mqtt.client_id;
   options.username = config.mqtt.username;
   options.password = std::move(password);
   options.tls = config.mqtt.use_tls;
   options.ca_file = config.mqtt.ca_file;
   options.allow_plain = config.mqtt.allow_plain;
-  options.status_topic = config.mqtt.base + "/" + config.box.site + "/status";
+  options.status_topic = prefix_of(config) + "status";
   return options;
 }
 
@@ -40,7 +51,7 @@ MqttPublisher::MqttPublisher(runtime::Loop& loop, const config::Config& config, 
                              std::function<void(bool)> on_connection)
     : loop_{loop},
       config_{config},
-      prefix_{config.mqtt.base + "/" + config.box.site + "/"},
+      prefix_{prefix_of(config)},
       announcer_{static_cast<std::uint64_t>(runtime::wall_now().unix_ms)},
       sequence_{stored.last_reading_sequence},
       boot_{stored.boot_count} {
@@ -60,10 +71,16 @@ MqttPublisher::MqttPublisher(runtime::Loop& loop, const config::Config& config, 
       on_connection(is_connected);
     });
   };
-  handlers.on_message = [this, self = self_](std::string_view, std::string_view payload) {
-    loop_.post([this, self, text = std::string{payload}] {
-      if (*self != nullptr) {
+  handlers.on_message = [this, self = self_](std::string_view topic, std::string_view payload) {
+    loop_.post([this, self, where = std::string{topic}, text = std::string{payload}] {
+      if (*self == nullptr) {
+        return;
+      }
+      if (config_.mqtt.use_discovery && where == config_.mqtt.discovery_prefix + "/status") {
         announcer_.handle_home_assistant_status(loop_.now(), text);
+      }
+      if (on_message_) {
+        on_message_(where, text);
       }
     });
   };
@@ -75,7 +92,16 @@ MqttPublisher::~MqttPublisher() {
   *self_ = nullptr;
 }
 
+void MqttPublisher::listen(std::vector<std::string> topics,
+                           std::function<void(std::string_view, std::string_view)> on_message) {
+  topics_ = std::move(topics);
+  on_message_ = std::move(on_message);
+}
+
 void MqttPublisher::start() {
+  for (const std::string& topic : topics_) {
+    (void)client_->subscribe(topic);
+  }
   if (config_.mqtt.use_discovery) {
     (void)client_->subscribe(config_.mqtt.discovery_prefix + "/status");
   }
@@ -94,24 +120,64 @@ void MqttPublisher::handle_report(const runtime::ReportPtr& report, TimePoint no
   handle_tick(now, wall_now);
 }
 
-void MqttPublisher::handle_tick(TimePoint now, WallTime wall_now) {
-  if (!report_) {
+void MqttPublisher::handle_pack(const runtime::PackReportPtr& report, TimePoint now, WallTime wall_now) {
+  const bool has_news = pack_ && (pack_->snapshot.identity != report->snapshot.identity ||
+                                  pack_->snapshot.cells.has_value() != report->snapshot.cells.has_value());
+  pack_ = report;
+  if (has_news && !announced_.empty() && runtime::discovery_payload(device()) != announced_) {
+    announce();
+  }
+  handle_tick(now, wall_now);
+}
+
+const battery::Snapshot* MqttPublisher::snapshot() const {
+  return report_ ? &report_->snapshot : pack_ ? &pack_->snapshot : nullptr;
+}
+
+std::uint64_t MqttPublisher::snapshot_count() const {
+  return report_ ? report_->snapshot_count : pack_ ? pack_->snapshot_count : 0;
+}
+
+bool MqttPublisher::is_online(TimePoint now) const {
+  return report_ ? is_battery_online(*report_, now) : pack_ && is_battery_online(*pack_, config_, now);
+}
+
+Json MqttPublisher::battery(TimePoint now) const {
+  return report_ ? battery_json(*report_, config_, now) : battery_json(*pack_, config_, now);
+}
+
+void MqttPublisher::publish_pack(TimePoint now) {
+  const Json message = pack_message(*pack_);
+  std::string relays = message["relays"].dump();
+  if (now < pack_due_ && relays == told_relays_) {
     return;
   }
-  publish_online(is_battery_online(*report_, now));
+  told_relays_ = std::move(relays);
+  pack_due_ = now + kPackPeriod;
+  (void)client_->publish_state(topic("pack"), message.dump());
+}
+
+void MqttPublisher::handle_tick(TimePoint now, WallTime wall_now) {
+  if (snapshot() == nullptr) {
+    return;
+  }
+  if (pack_) {
+    publish_pack(now);
+  }
+  publish_online(is_online(now));
   if (config_.mqtt.use_discovery && announcer_.poll_announce(now)) {
     announce();
     state_due_ = now;
     published_count_ = 0;
   }
-  if (now >= inverter_due_) {
+  if (report_ && now >= inverter_due_) {
     publish_inverter(now, wall_now);
   }
-  const bool has_new_values = report_->snapshot_count != published_count_;
-  if (has_new_values && now >= state_due_ && is_battery_online(*report_, now)) {
+  const bool has_new_values = snapshot_count() != published_count_;
+  if (has_new_values && now >= state_due_ && is_online(now)) {
     publish_state(now, wall_now);
   }
-  if (now >= reading_due_ && is_battery_online(*report_, now)) {
+  if (now >= reading_due_ && is_online(now)) {
     publish_reading(now, wall_now);
   }
 }
@@ -124,10 +190,9 @@ void MqttPublisher::publish_online(bool is_online) {
 }
 
 void MqttPublisher::publish_state(TimePoint now, WallTime wall_now) {
-  published_count_ = report_->snapshot_count;
+  published_count_ = snapshot_count();
   state_due_ = now + config_.mqtt.state_interval;
-  const Json battery = battery_json(*report_, config_, now);
-  const Json limits = limits_json(*report_);
+  const Json battery = this->battery(now);
   Json state{{"time", runtime::utc_text(wall_now.unix_ms)},
              {"uptime_ms", to_milliseconds(now.time_since_epoch())}};
   copy_known(battery, state,
@@ -149,8 +214,10 @@ void MqttPublisher::publish_state(TimePoint now, WallTime wall_now) {
     state["cell_count"] = cells["count"];
   }
   copy_known(battery, state, {"cell_min_mv", "cell_max_mv"});
-  copy_known(limits, state, {"cvl_v", "ccl_a", "dcl_a", "dvl_v"});
-  if (!config_.inverter.interface.empty()) {
+  if (report_) {
+    copy_known(limits_json(*report_), state, {"cvl_v", "ccl_a", "dcl_a", "dvl_v"});
+  }
+  if (report_ && !config_.inverter.interface.empty()) {
     state["inverter"] = phase_name(*report_);
   }
   (void)client_->publish_state(topic("battery/state"), state.dump());
@@ -175,7 +242,7 @@ void MqttPublisher::publish_inverter(TimePoint now, WallTime wall_now) {
 
 void MqttPublisher::publish_reading(TimePoint now, WallTime wall_now) {
   reading_due_ = now + config_.mqtt.reading_interval;
-  const Json battery = battery_json(*report_, config_, now);
+  const Json battery = this->battery(now);
   ++sequence_;
   Json reading{{"seq", sequence_}, {"boot", boot_}, {"time", runtime::utc_text(wall_now.unix_ms)}};
   copy_known(battery, reading,
@@ -201,14 +268,16 @@ runtime::HomeAssistantDevice MqttPublisher::device() const {
   device.site = config_.box.site;
   device.discovery_prefix = config_.mqtt.discovery_prefix;
   device.name = config_.box.name;
-  const battery::Identity& identity = report_->snapshot.identity;
+  device.unit = unit_of(config_);
+  device.has_inverter = !pack_;
+  const battery::Identity& identity = snapshot()->identity;
   device.manufacturer = std::string{identity.manufacturer.view()};
   device.model = std::string{identity.model.view()};
   device.serial = std::string{identity.serial.view()};
   device.hardware = std::string{identity.hardware.view()};
   device.software = std::string{identity.firmware.view()};
   device.program_version = std::string{build_info().version};
-  device.cell_count = report_->snapshot.cells ? report_->snapshot.cells->value.count : 0;
+  device.cell_count = snapshot()->cells ? snapshot()->cells->value.count : 0;
   return device;
 }
 
@@ -219,6 +288,27 @@ void MqttPublisher::announce() {
     announced_ = *payload;
     (void)client_->publish_state(*where, *payload, true);
   }
+}
+
+std::string unit_of(const config::Config& config) {
+  if (!config.has_pack_part()) {
+    return {};
+  }
+  std::string unit;
+  for (const char character : config.box.name) {
+    const bool is_capital = character >= 'A' && character <= 'Z';
+    const char small = is_capital ? static_cast<char>(character - 'A' + 'a') : character;
+    const bool is_kept = (small >= 'a' && small <= 'z') || (small >= '0' && small <= '9');
+    if (is_kept) {
+      unit += small;
+    } else if (!unit.empty() && unit.back() != '_') {
+      unit += '_';
+    }
+  }
+  while (!unit.empty() && unit.back() == '_') {
+    unit.pop_back();
+  }
+  return unit.empty() ? "pack" : unit;
 }
 
 }  // namespace amphora::run

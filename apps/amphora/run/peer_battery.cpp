@@ -66,19 +66,10 @@ void PeerBattery::handle_cells(TimePoint now, const telemetry::LiveCells& cells)
   snapshot_.cells = sample;
 }
 
-runtime::ControlReport PeerBattery::as_report() const {
-  runtime::ControlReport report;
-  report.snapshot = snapshot_;
-  report.alarms = alarms_;
-  report.warnings = warnings_;
-  report.bms_link = liveness::State::kConnected;
-  return report;
-}
-
 Json PeerBattery::to_json(const battery::Profile& profile, bool is_link_online, TimePoint now) const {
   config::Config config;
   config.battery = profile;
-  Json json = battery_json(as_report(), config, now);
+  Json json = battery_json(BatteryView{snapshot_, false, alarms_, warnings_}, config, now);
   json.erase("driver");
   json["online"] = is_link_online && snapshot_.current.has_value();
   if (sampled_at_) {
@@ -88,7 +79,7 @@ Json PeerBattery::to_json(const battery::Profile& profile, bool is_link_online, 
 }
 
 std::string PeerBattery::cells_message(std::int64_t unix_ms) const {
-  return run::cells_message(as_report(), unix_ms);
+  return run::cells_message(snapshot_, unix_ms);
 }
 
 runtime::HistorySample PeerBattery::sample(WallTime received_at) const {

@@ -34,8 +34,6 @@ class PeerBattery {
   runtime::HistorySample sample(WallTime received_at) const;
 
  private:
-  runtime::ControlReport as_report() const;
-
   battery::Snapshot snapshot_;
   battery::AlarmSet alarms_;
   battery::AlarmSet warnings_;

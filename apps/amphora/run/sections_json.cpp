@@ -19,6 +19,9 @@ using sections::FieldSpec;
 using sections::FieldValue;
 using sections::SectionTable;
 
+// Stamps below this were made while nobody knew the time: January 2020.
+constexpr std::int64_t kWallTimeMinMs = 1'577'836'800'000;
+
 std::string_view kind_name(FieldKind kind) {
   switch (kind) {
     case FieldKind::kBool:
@@ -81,7 +84,7 @@ Json field_json(const FieldSpec& spec, const FieldValue& value, const FieldValue
   return json;
 }
 
-Json section_json(const LinkSection& section, NodeId self, TimePoint now, WallTime wall_now) {
+Json section_json(const LinkSection& section, const SectionScope& scope, TimePoint now, WallTime wall_now) {
   const SectionTable& table = *sections::find_table(section.id);
   const sections::Values values = values_of(table, section.record);
   const sections::Values usual = sections::default_values(table);
@@ -93,11 +96,13 @@ Json section_json(const LinkSection& section, NodeId self, TimePoint now, WallTi
             {"read_only", !table.is_peer_editable}};
   if (!section.record.origin.is_nobody()) {
     json["origin"] = runtime::to_string(section.record.origin);
-    json["origin_is_self"] = section.record.origin == self;
+    json["origin_is_self"] = section.record.origin == scope.self;
   }
   if (runtime::is_seed(section.record)) {
-    json["from_file"] = true;
-  } else {
+    if (scope.follows_file) {
+      json["from_file"] = true;
+    }
+  } else if (static_cast<std::int64_t>(section.record.stamp.physical_ms) >= kWallTimeMinMs) {
     json["changed_at"] = runtime::utc_text(static_cast<std::int64_t>(section.record.stamp.physical_ms));
   }
   if (section.conflict_at) {
@@ -110,17 +115,19 @@ Json section_json(const LinkSection& section, NodeId self, TimePoint now, WallTi
   return json;
 }
 
-Json scope_json(const char* title, NodeId node, const std::vector<LinkSection>& list, NodeId self,
-                TimePoint now, WallTime wall_now) {
-  Json json{{"scope", node == self ? "own" : runtime::to_string(node)},
-            {"title", title},
-            {"node", runtime::to_string(node)},
-            {"editable", true}};
+Json scope_json(const SectionScope& scope, TimePoint now, WallTime wall_now) {
+  Json json{{"scope", scope.scope}, {"title", scope.title}, {"node", scope.node}, {"editable", true}};
   Json& out = json["sections"] = Json::array();
-  for (const LinkSection& section : list) {
+  for (const LinkSection& section : scope.sections) {
     if (sections::find_table(section.id) != nullptr) {
-      out.push_back(section_json(section, self, now, wall_now));
+      out.push_back(section_json(section, scope, now, wall_now));
     }
+  }
+  if (scope.is_online) {
+    json["online"] = *scope.is_online;
+  }
+  if (scope.beacon_age) {
+    json["beacon_age_s"] = to_milliseconds(*scope.beacon_age) / 1000;
   }
   return json;
 }
@@ -173,8 +180,9 @@ std::variant<FieldValue, Problem> number_value(const FieldSpec& spec, double out
   return value;
 }
 
-std::variant<FieldValue, Problem> field_value(const FieldSpec& spec,
+std::variant<FieldValue, Problem> field_value(const SectionTable& table, std::size_t index,
                                               const runtime::http::SettingValue& given) {
+  const FieldSpec& spec = table.fields[index];
   if (const auto* number = std::get_if<double>(&given); number != nullptr && is_number(spec.kind)) {
     return number_value(spec, *number);
   }
@@ -192,30 +200,39 @@ std::variant<FieldValue, Problem> field_value(const FieldSpec& spec,
   }
   const auto value = sections::parse_value(spec, *text);
   if (!value.ok()) {
-    return refused(spec, "bad_value", std::string{sections::to_text(value.error().reason)} + ".");
+    sections::FieldError error = value.error();
+    error.field = index;
+    return to_problem(table, error);
   }
   return *value;
 }
 
 }  // namespace
 
-Json sections_json(const runtime::LinkReport* report, TimePoint now, WallTime wall_now) {
-  Json scopes = Json::array();
-  if (report != nullptr && !report->self.is_nobody()) {
-    scopes.push_back(scope_json("This box", report->self, report->own, report->self, now, wall_now));
-    for (const runtime::LinkPeer& peer : report->peers) {
-      if (peer.sections.empty()) {
-        continue;
-      }
-      Json scope = scope_json(title_of(peer).c_str(), peer.node, peer.sections, report->self, now, wall_now);
-      scope["online"] = peer.state != liveness::State::kDisconnected;
-      if (peer.last_beacon) {
-        scope["beacon_age_s"] = to_milliseconds(now - *peer.last_beacon) / 1000;
-      }
-      scopes.push_back(std::move(scope));
-    }
+Json sections_json(const std::vector<SectionScope>& scopes, TimePoint now, WallTime wall_now) {
+  Json list = Json::array();
+  for (const SectionScope& scope : scopes) {
+    list.push_back(scope_json(scope, now, wall_now));
   }
-  return Json{{"scopes", std::move(scopes)}};
+  return Json{{"scopes", std::move(list)}};
+}
+
+std::vector<SectionScope> link_scopes(const runtime::LinkReport& report, TimePoint now) {
+  std::vector<SectionScope> scopes;
+  if (report.self.is_nobody()) {
+    return scopes;
+  }
+  scopes.push_back({"own", "This box", runtime::to_string(report.self), report.self, report.own});
+  for (const runtime::LinkPeer& peer : report.peers) {
+    if (peer.sections.empty()) {
+      continue;
+    }
+    const std::string address = runtime::to_string(peer.node);
+    scopes.push_back({address, title_of(peer), address, report.self, peer.sections, true,
+                      peer.state != liveness::State::kDisconnected,
+                      peer.last_beacon ? std::optional{now - *peer.last_beacon} : std::nullopt});
+  }
+  return scopes;
 }
 
 std::variant<FieldChanges, Problem> to_field_changes(
@@ -231,7 +248,7 @@ std::variant<FieldChanges, Problem> to_field_changes(
       problem.message = "\"" + change.field + "\" is not a setting of this section.";
       return problem;
     }
-    auto value = field_value(table.fields[*index], change.value);
+    auto value = field_value(table, *index, change.value);
     if (const auto* problem = std::get_if<Problem>(&value)) {
       return *problem;
     }

@@ -2,6 +2,8 @@
 // Shared settings for the API: as JSON with ranges and history, and from a person's values to fields.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -13,8 +15,22 @@
 
 namespace amphora::run {
 
+// The sections of one owner, as a page shows them.
+struct SectionScope {
+  std::string scope;  // "own", or the owner's address
+  std::string title;
+  std::string node;  // the owner's address
+  NodeId self;       // this box, for "changed here"
+  const std::vector<runtime::LinkSection>& sections;
+  // Sections that nobody has changed say what the configuration file says.
+  bool follows_file = true;
+  std::optional<bool> is_online{};
+  std::optional<Duration> beacon_age{};
+};
 // The whole answer to GET sections.
-Json sections_json(const runtime::LinkReport* report, TimePoint now, WallTime wall_now);
+Json sections_json(const std::vector<SectionScope>& scopes, TimePoint now, WallTime wall_now);
+// Those of a radio link: this box and each peer.
+std::vector<SectionScope> link_scopes(const runtime::LinkReport& report, TimePoint now);
 
 using FieldChanges = std::vector<std::pair<std::size_t, sections::FieldValue>>;
 // Each field by itself; rules between fields are checked where the section is changed.

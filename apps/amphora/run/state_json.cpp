@@ -61,22 +61,8 @@ Millivolts nominal_voltage(const battery::Profile& profile) {
   return Millivolts{cell * profile.series_cells};
 }
 
-void put_estimates(Json& json, const battery::Snapshot& snapshot, const battery::Profile& profile) {
-  if (!snapshot.soc || !snapshot.current) {
-    return;
-  }
-  const double capacity_ah = capacity_of(snapshot, profile).count() / 1000.0;
-  const double soc = percent(snapshot.soc->value) / 100.0;
-  const double current = amps(snapshot.current->value);
-  if (snapshot.current->value >= kEstimateCurrentMin) {
-    json["time_to_full_s"] = std::round((1.0 - soc) * capacity_ah / current * kSecondsPerHour);
-  } else if (snapshot.current->value <= -kEstimateCurrentMin) {
-    json["time_to_empty_s"] = std::round(soc * capacity_ah / -current * kSecondsPerHour);
-  }
-}
-
-Json cells_json(const ControlReport& report, const config::Config& config, TimePoint now) {
-  const auto& sample = *report.snapshot.cells;
+Json cells_json(const battery::Snapshot& snapshot, const config::Config& config, TimePoint now) {
+  const auto& sample = *snapshot.cells;
   const battery::CellVoltages& cells = sample.value;
   Json json;
   json["age_ms"] = to_milliseconds(sample.age(now));
@@ -94,10 +80,10 @@ Json cells_json(const ControlReport& report, const config::Config& config, TimeP
     json["max_index"] = extremes->max_index;
     json["imbalance_warning"] = extremes->max - extremes->min >= config.battery.imbalance_start;
   }
-  if (report.snapshot.balancing) {
+  if (snapshot.balancing) {
     Json& balancing = json["balancing"] = Json::array();
     for (std::uint16_t i = 0; i < std::min<std::uint16_t>(cells.count, 64); ++i) {
-      balancing.push_back(((report.snapshot.balancing->value.cells >> i) & 1U) != 0);
+      balancing.push_back(((snapshot.balancing->value.cells >> i) & 1U) != 0);
     }
   }
   return json;
@@ -169,11 +155,27 @@ Json can_json(const std::string& interface, can::BusState state, const runtime::
 
 }  // namespace
 
-std::optional<Duration> battery_age(const ControlReport& report, TimePoint now) {
-  if (!report.snapshot.current) {
-    return std::nullopt;
+void put_estimates(Json& json, const battery::Snapshot& snapshot, std::optional<BasisPoints> soc,
+                   const battery::Profile& profile) {
+  if (!soc || !snapshot.current) {
+    return;
   }
-  return report.snapshot.current->age(now);
+  const double capacity_ah = capacity_of(snapshot, profile).count() / 1000.0;
+  const double part = percent(*soc) / 100.0;
+  const double current = amps(snapshot.current->value);
+  if (snapshot.current->value >= kEstimateCurrentMin) {
+    json["time_to_full_s"] = std::round((1.0 - part) * capacity_ah / current * kSecondsPerHour);
+  } else if (snapshot.current->value <= -kEstimateCurrentMin) {
+    json["time_to_empty_s"] = std::round(part * capacity_ah / -current * kSecondsPerHour);
+  }
+}
+
+std::optional<Duration> battery_age(const battery::Snapshot& snapshot, TimePoint now) {
+  return snapshot.current ? std::optional{snapshot.current->age(now)} : std::nullopt;
+}
+
+std::optional<Duration> battery_age(const ControlReport& report, TimePoint now) {
+  return battery_age(report.snapshot, now);
 }
 
 bool is_battery_online(const ControlReport& report, TimePoint now) {
@@ -218,22 +220,28 @@ Json fault_names(const ControlReport& report) {
 }
 
 std::optional<double> stored_kwh(const battery::Snapshot& snapshot, const battery::Profile& profile) {
-  if (!snapshot.soc) {
-    return std::nullopt;
-  }
+  return snapshot.soc ? std::optional{stored_kwh(snapshot.soc->value, snapshot, profile)} : std::nullopt;
+}
+
+double stored_kwh(BasisPoints soc, const battery::Snapshot& snapshot, const battery::Profile& profile) {
   const double capacity_ah = capacity_of(snapshot, profile).count() / 1000.0;
-  return round_to(
-      percent(snapshot.soc->value) / 100.0 * capacity_ah * volts(nominal_voltage(profile)) / 1000.0, 0.001);
+  return round_to(percent(soc) / 100.0 * capacity_ah * volts(nominal_voltage(profile)) / 1000.0, 0.001);
 }
 
 Json battery_json(const ControlReport& report, const config::Config& config, TimePoint now) {
-  const battery::Snapshot& snapshot = report.snapshot;
+  return battery_json(BatteryView{report.snapshot, is_battery_online(report, now), report.alarms,
+                                  report.warnings, fault_names(report)},
+                      config, now);
+}
+
+Json battery_json(const BatteryView& view, const config::Config& config, TimePoint now) {
+  const battery::Snapshot& snapshot = view.snapshot;
   Json json;
-  json["online"] = is_battery_online(report, now);
-  if (const auto age = battery_age(report, now)) {
+  json["online"] = view.is_online;
+  if (const auto age = battery_age(snapshot, now)) {
     json["age_ms"] = to_milliseconds(*age);
   }
-  json["driver"] = config.bms.driver == config::BmsDriver::kTinyBms ? "tinybms" : "can";
+  json["driver"] = to_text(config.bms.driver);
   put_text(json, "manufacturer", snapshot.identity.manufacturer);
   put_text(json, "model", snapshot.identity.model);
   put_text(json, "serial", snapshot.identity.serial);
@@ -251,10 +259,11 @@ Json battery_json(const ControlReport& report, const config::Config& config, Tim
   if (const auto stored = stored_kwh(snapshot, config.battery)) {
     json["stored_kwh"] = *stored;
   }
-  put_estimates(json, snapshot, config.battery);
+  put_estimates(json, snapshot, snapshot.soc ? std::optional{snapshot.soc->value} : std::nullopt,
+                config.battery);
   put_temperatures(json, snapshot);
   if (snapshot.cells) {
-    json["cells"] = cells_json(report, config, now);
+    json["cells"] = cells_json(snapshot, config, now);
   } else {
     put(json, "cell_min_mv", snapshot.cell_min, [](Millivolts v) { return v.count(); });
     put(json, "cell_max_mv", snapshot.cell_max, [](Millivolts v) { return v.count(); });
@@ -263,9 +272,9 @@ Json battery_json(const ControlReport& report, const config::Config& config, Tim
   put(json, "energy_out_kwh", snapshot.energy_out, kilowatt_hours);
   put(json, "cycle_count", snapshot.cycle_count, [](std::uint32_t count) { return count; });
   put(json, "lifetime_s", snapshot.lifetime_s, [](std::uint32_t seconds) { return seconds; });
-  json["alarms"] = alarm_names(report.alarms);
-  json["warnings"] = alarm_names(report.warnings);
-  json["faults"] = fault_names(report);
+  json["alarms"] = alarm_names(view.alarms);
+  json["warnings"] = alarm_names(view.warnings);
+  json["faults"] = view.faults;
   return json;
 }
 
@@ -351,16 +360,15 @@ Json bms_link_json(const ControlReport& report, const config::Config& config, Ti
                        {"to", liveness::to_text(change.to)},
                        {"reason", liveness::to_text(change.reason)}});
   }
-  const bms::Statistics& statistics = report.bms;
-  json["requests_sent"] = statistics.requests_sent;
-  json["replies_received"] = statistics.replies_received;
-  json["timeouts"] = statistics.timeouts;
-  json["retries"] = statistics.retries;
-  json["crc_errors"] = statistics.crc_errors;
-  json["refusals"] = statistics.refusals;
-  json["noise_bytes"] = statistics.noise_bytes;
-  json["implausible_values"] = statistics.implausible_values;
+  json.update(statistics_json(report.bms));
   return json;
+}
+
+Json statistics_json(const bms::Statistics& statistics) {
+  return {{"requests_sent", statistics.requests_sent}, {"replies_received", statistics.replies_received},
+          {"timeouts", statistics.timeouts},           {"retries", statistics.retries},
+          {"crc_errors", statistics.crc_errors},       {"refusals", statistics.refusals},
+          {"noise_bytes", statistics.noise_bytes},     {"implausible_values", statistics.implausible_values}};
 }
 
 Json control_json(const ControlReport& report, std::uint64_t reports_dropped) {
@@ -400,11 +408,11 @@ Json storage_json(const runtime::StoreStatus& status) {
   return json;
 }
 
-std::string cells_message(const ControlReport& report, std::int64_t unix_ms) {
-  if (!report.snapshot.cells || report.snapshot.cells->value.count == 0) {
+std::string cells_message(const battery::Snapshot& snapshot, std::int64_t unix_ms) {
+  if (!snapshot.cells || snapshot.cells->value.count == 0) {
     return {};
   }
-  const battery::CellVoltages& cells = report.snapshot.cells->value;
+  const battery::CellVoltages& cells = snapshot.cells->value;
   Json json{{"type", "cell_update"}, {"timestamp", unix_ms}};
   Json& values = json["cells"] = Json::array();
   for (std::uint16_t i = 0; i < cells.count; ++i) {

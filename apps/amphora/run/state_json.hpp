@@ -26,7 +26,22 @@ inline constexpr Duration kBatteryOnlineAgeMax = std::chrono::seconds{5};
 std::optional<Duration> battery_age(const runtime::ControlReport& report, TimePoint now);
 bool is_battery_online(const runtime::ControlReport& report, TimePoint now);
 
+// What a page shows of a battery, whoever reads it.
+struct BatteryView {
+  const battery::Snapshot& snapshot;
+  bool is_online = false;
+  battery::AlarmSet alarms;
+  battery::AlarmSet warnings;
+  Json faults = Json::array();
+};
+Json battery_json(const BatteryView& view, const config::Config& config, TimePoint now);
 Json battery_json(const runtime::ControlReport& report, const config::Config& config, TimePoint now);
+// Age of the newest current, of which each poll reads one; empty without any.
+std::optional<Duration> battery_age(const battery::Snapshot& snapshot, TimePoint now);
+// Adds time_to_full_s or time_to_empty_s, where the current says enough.
+void put_estimates(Json& json, const battery::Snapshot& snapshot, std::optional<BasisPoints> soc,
+                   const battery::Profile& profile);
+Json statistics_json(const bms::Statistics& statistics);
 Json limits_json(const runtime::ControlReport& report);
 Json inverter_json(const runtime::ControlReport& report, const config::Config& config, TimePoint now);
 // `wall_now` belongs to `now`; times of the link's history are reckoned back from it.
@@ -37,7 +52,7 @@ Json mqtt_json(const config::Config& config, const std::optional<runtime::MqttSt
 Json storage_json(const runtime::StoreStatus& status);
 
 // The body of /ws/cells; empty without cells.
-std::string cells_message(const runtime::ControlReport& report, std::int64_t unix_ms);
+std::string cells_message(const battery::Snapshot& snapshot, std::int64_t unix_ms);
 
 // "waiting_for_battery", "announcing", "online", "fault", "implausible", "battery_stale", "battery_lost",
 // "lost", "silent", "bus_off".
@@ -52,5 +67,6 @@ runtime::HistorySample history_sample(const battery::Snapshot& snapshot, WallTim
 
 // Energy in the battery at its nominal voltage; empty without SOC.
 std::optional<double> stored_kwh(const battery::Snapshot& snapshot, const battery::Profile& profile);
+double stored_kwh(BasisPoints soc, const battery::Snapshot& snapshot, const battery::Profile& profile);
 
 }  // namespace amphora::run

@@ -5,14 +5,11 @@
 #include <span>
 
 #include "core/base/assert.hpp"
-#include "core/base/crc.hpp"
 
 namespace amphora::modbus {
 
 namespace {
 
-constexpr std::size_t kExceptionSize = 5;
-constexpr std::uint8_t kExceptionBit = 0x80;
 constexpr std::int32_t kFactorMax = 1'000'000;
 
 std::int64_t number_at(const Point& point, ByteSpan data, std::size_t word) {
@@ -45,18 +42,6 @@ bool is_sound(const Point& point, const Block& block) {
 }
 
 }  // namespace
-
-std::array<std::uint8_t, kRequestSize> encode_read(std::uint8_t address, Function function,
-                                                   std::uint16_t first, std::uint16_t count) {
-  std::array<std::uint8_t, kRequestSize> frame{};
-  ByteWriter writer{frame};
-  writer.u8(address);
-  writer.u8(static_cast<std::uint8_t>(function));
-  writer.u16(first, Endian::kBig);
-  writer.u16(count, Endian::kBig);
-  writer.u16(crc16_modbus(writer.written()));
-  return frame;
-}
 
 std::string_view check_config(const PollerConfig& config) {
   const Profile& profile = config.profile;
@@ -101,7 +86,7 @@ void Poller::handle_line(TimePoint now, bool is_open) {
   if (is_open == (state_ != State::kClosed)) {
     return;
   }
-  size_ = 0;
+  reader_.clear();
   if (is_open) {
     state_ = State::kIdle;
     due_ = now;
@@ -121,41 +106,17 @@ void Poller::handle_bytes(TimePoint now, ByteSpan bytes) {
       ++statistics_.noise_bytes;
       continue;
     }
-    buffer_[size_++] = byte;
-    search_reply(now);
-  }
-}
-
-// The buffer begins where a reply may begin; what cannot be one is shifted out byte by byte.
-void Poller::search_reply(TimePoint now) {
-  const Block& block = config_.profile.blocks[block_];
-  const auto function = static_cast<std::uint8_t>(block.function);
-  const auto data_size = static_cast<std::uint8_t>(2 * block.count);
-  while (size_ > 0) {
-    const bool is_exception = size_ > 1 && buffer_[1] == (function | kExceptionBit);
-    const bool can_be = buffer_[0] == config_.profile.address &&
-                        (size_ < 2 || is_exception || buffer_[1] == function) &&
-                        (size_ < 3 || is_exception || buffer_[2] == data_size);
-    const std::size_t wanted = is_exception ? kExceptionSize : 5 + std::size_t{data_size};
-    if (can_be && size_ < wanted) {
-      return;
+    const auto reply = reader_.take(byte, statistics_);
+    if (!reply) {
+      continue;
     }
-    const ByteSpan frame = ByteSpan{buffer_}.first(std::min(size_, wanted));
-    if (can_be && crc16_modbus(frame) == 0) {
-      size_ = 0;
-      if (is_exception) {
-        ++statistics_.refusals;
-        emit(now, PollerEvent::Kind::kRefused, frame[2]);
-        handle_failure(now);
-      } else {
-        handle_reply(now, frame.subspan(3, data_size));
-      }
-      return;
+    if (reply->is_exception) {
+      ++statistics_.refusals;
+      emit(now, PollerEvent::Kind::kRefused, reply->code);
+      handle_failure(now);
+    } else {
+      handle_reply(now, reply->data);
     }
-    statistics_.crc_errors += can_be ? 1U : 0U;
-    ++statistics_.noise_bytes;
-    std::copy(buffer_.begin() + 1, buffer_.begin() + static_cast<std::ptrdiff_t>(size_), buffer_.begin());
-    --size_;
   }
 }
 
@@ -176,7 +137,7 @@ void Poller::handle_reply(TimePoint now, ByteSpan data) {
 }
 
 void Poller::handle_failure(TimePoint now) {
-  size_ = 0;
+  reader_.clear();
   if (failures_ + 1 < kBackOff.size()) {
     state_ = State::kBackOff;
     due_ = now + kBackOff[failures_++];
@@ -223,7 +184,7 @@ void Poller::handle_timeout(TimePoint now) {
       break;
     case State::kWaiting:
       ++statistics_.timeouts;
-      statistics_.noise_bytes += size_;
+      statistics_.noise_bytes += reader_.size();
       handle_failure(now);
       break;
     case State::kClosed:
@@ -241,7 +202,7 @@ std::size_t Poller::poll_transmit(TimePoint now, MutableByteSpan out) {
                     out.begin());
   ++statistics_.requests_sent;
   state_ = State::kWaiting;
-  size_ = 0;
+  reader_.begin(config_.profile.address, block.function, block.count);
   asked_at_ = now;
   due_ = now + config_.reply_timeout;
   return kRequestSize;

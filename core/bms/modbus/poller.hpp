@@ -11,10 +11,7 @@
 // the poll has failed and the line rests for 400 ms at least. Until the next complete poll the BMS is stale
 // (is_stale()) and old values stay with their age.
 //
-// RTU frames end by silence, which a host behind a USB adapter cannot see; here they end by their length,
-// which is known: an answer of the awaited length or an exception, with the right CRC (CRC-16/MODBUS, low
-// byte first). Bytes before it are skipped and counted. A late answer is dropped with the silence before a
-// retry.
+// How a reply is found among the bytes: frame.hpp. A late answer is dropped with the silence before a retry.
 //
 // What it does not do: writing registers.
 #pragma once
@@ -30,18 +27,9 @@
 #include "core/base/time.hpp"
 #include "core/battery/snapshot.hpp"
 #include "core/bms/bms.hpp"
+#include "core/bms/modbus/frame.hpp"
 
 namespace amphora::modbus {
-
-inline constexpr std::size_t kRequestSize = 8;
-inline constexpr std::uint16_t kWordsMax = 125;  // of one request (Modbus application protocol V1.1b3, 6.3)
-inline constexpr std::size_t kReplySizeMax = 5 + 2 * std::size_t{kWordsMax};
-
-enum class Function : std::uint8_t { kHoldingRegisters = 3, kInputRegisters = 4 };
-
-// address, function, first register, count (high bytes first), CRC (low byte first).
-std::array<std::uint8_t, kRequestSize> encode_read(std::uint8_t address, Function function,
-                                                   std::uint16_t first, std::uint16_t count);
 
 enum class Quantity : std::uint8_t {
   kVoltage,              // mV
@@ -142,7 +130,6 @@ class Poller {
   void handle_reply(TimePoint now, ByteSpan data);
   void handle_failure(TimePoint now);
   void finish_poll(TimePoint now, bool is_good);
-  void search_reply(TimePoint now);
   void take(const ProfilePoint& point, ByteSpan data);
   void take_cells(const Point& point, ByteSpan data);
   void emit(TimePoint now, PollerEvent::Kind kind, std::uint8_t detail = 0);
@@ -155,8 +142,7 @@ class Poller {
   std::size_t block_ = 0;
   std::size_t failures_ = 0;
   bool is_stale_ = true;
-  std::array<std::uint8_t, kReplySizeMax> buffer_{};
-  std::size_t size_ = 0;
+  ReplyReader reader_;
   battery::Snapshot snapshot_;
   bms::Statistics statistics_;
   Ring<PollerEvent, 8> events_;

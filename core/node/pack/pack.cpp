@@ -496,8 +496,11 @@ void Pack::take_bus_time(TimePoint now) {
 }
 
 void Pack::tell_time(TimePoint now, const energy::TimeReading& reading, TimeSource source) {
-  (void)clock_.set_wall_time(now, WallTime{reading.unix_s * 1000});
   control_.handle_time(now, reading);
+  if (reading.unix_s < energy::kUnixMinS || reading.unix_s > energy::kUnixMaxS) {
+    return;  // refused by the control, which says so
+  }
+  (void)clock_.set_wall_time(now, WallTime{reading.unix_s * 1000});
   if (source != time_source_) {
     time_source_ = source;
     emit(now, PackEvent{.kind = PackEvent::Kind::kTimeSource, .source = source});

@@ -6,6 +6,7 @@
 // read as zero. The first byte chooses the BMS and whether commands are sealed.
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
 
 #include "core/node/pack/pack_test_support.hpp"
 #include "core/sections/tables.hpp"
@@ -35,7 +36,8 @@ can::Frame next_frame(ByteReader& reader) {
 
 struct Rig {
   Pack pack;
-  std::optional<PackStoreRequest> owed;
+  // Each thing to be stored is given once until it is answered, so these are few.
+  std::deque<PackStoreRequest> owed;
 
   static PackConfig config_of(std::uint8_t kind) {
     PackConfig config = pack_config_of(0x42);
@@ -54,8 +56,9 @@ struct Rig {
   }
 
   void answer_store(std::uint8_t operation, TimePoint now) {
-    if (owed) {
-      const PackStoreRequest request = *std::exchange(owed, std::nullopt);
+    if (!owed.empty()) {
+      const PackStoreRequest request = owed.front();
+      owed.pop_front();
       (operation & 0x80U) != 0 ? pack.handle_store_failed(now, request) : pack.handle_stored(now, request);
     }
   }
@@ -103,8 +106,9 @@ struct Rig {
       while (pack.poll_command(now) || pack.poll_event()) {
         require(++polls < 1'000);
       }
-      if (!owed) {
-        owed = pack.poll_store(now);
+      while (const auto request = pack.poll_store(now)) {
+        owed.push_back(*request);
+        require(owed.size() < 100);
       }
       if (pack.poll_timeout() > now) {
         return;

@@ -308,6 +308,15 @@ TEST(Pack, TheBusTellsTheTimeAndWinsOverTheHost) {
   EXPECT_EQ(bed.pack(0).control().clock().unix_s(bed.now), kNoon + 60);
 }
 
+// Found by the fuzzer: the product with 1,000 overflowed.
+TEST(Pack, ATimeThatCannotBeIsRefused) {
+  PackBed bed = make_bed(1);
+  bed.pack(0).handle_host_time(bed.now, {72'203'897'821'267'718, 0, std::nullopt}, true);
+  EXPECT_EQ(bed.pack(0).time_source(), TimeSource::kNone);
+  EXPECT_FALSE(bed.pack(0).control().clock().is_known());
+  EXPECT_EQ(bed.pack(0).control().refused_time_count(), 1U);
+}
+
 TEST(Pack, WhatCouldNotBeStoredIsOfferedAgain) {
   PackBed bed;
   (void)bed.add(pack_config_of(0x77));
