@@ -17,7 +17,8 @@ dpkg-deb -c "$package" >"$scratch/contents"
 for path in usr/bin/amphora usr/lib/systemd/system/amphora.service usr/share/amphora/web/index.html \
   usr/share/doc/amphora/copyright usr/share/doc/amphora/changelog.gz usr/share/doc/amphora/examples/bms-gateway.toml \
   usr/share/doc/amphora/examples/transmitter.toml usr/share/doc/amphora/examples/receiver.toml \
-  usr/share/doc/amphora/examples/pack.toml usr/share/doc/amphora/examples/radio.conf etc/amphora/amphora.toml; do
+  usr/share/doc/amphora/examples/pack.toml usr/share/doc/amphora/examples/pack.conf \
+  usr/share/doc/amphora/examples/radio.conf etc/amphora/amphora.toml; do
   [[ -f $scratch/tree/$path ]] || fail "/$path is missing"
 done
 bad=$(awk '$2 != "root/root" || $1 ~ /^.....w|^........w|s|t/ {print}' "$scratch/contents")

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <string_view>
 
 #include "apps/amphora/bms/bms.hpp"
 #include "apps/amphora/build_info.hpp"
@@ -19,6 +20,7 @@
 #include "apps/amphora/run/run_command.hpp"
 #include "apps/amphora/sim/sim_command.hpp"
 #include "apps/amphora/version/version.hpp"
+#include "runtime/relays/relay_guard.hpp"
 
 namespace amphora {
 
@@ -62,6 +64,11 @@ std::unique_ptr<CLI::App> make_program(Action& chosen) {
 }
 
 int run_program(int argc, const char* const* argv) {
+  // The process that holds a pack's relays (runtime/relays/relay_guard.hpp). It is started by the program
+  // only, so it is no command for people, and it does nothing but this.
+  if (argc == 2 && std::string_view{argv[1]} == "relay-guard") {
+    return runtime::run_relay_guard(runtime::kGuardSocket);
+  }
   set_up_log();
   Action chosen;
   const auto program = make_program(chosen);

@@ -11,10 +11,11 @@ namespace {
 
 // Wrong seals are counted over this time.
 constexpr Duration kSealTriesWithin = std::chrono::seconds{60};
+constexpr std::size_t kEpochSize = 4;
 
 constexpr bool is_sound() {
   for (const OpcodeInfo& info : kOpcodes) {
-    if (info.size() > kArgumentSizeMax || info.opcode == Opcode::kSeal) {
+    if (info.size() > kArgumentSizeMax || info.opcode >= Opcode::kEpoch) {
       return false;
     }
   }
@@ -137,6 +138,13 @@ CommandFrame make_seal(const crypto::Key& key, std::uint64_t counter, const Comm
 
 // ---- the gate
 
+CommandFrame make_epoch(std::uint64_t counter, const CommandFrame& command) {
+  AMPHORA_ASSERT(counter <= kCounterMax);
+  CommandFrame frame{command.to, static_cast<std::uint8_t>(Opcode::kEpoch), command.sequence, kEpochSize, {}};
+  store(frame.arguments.data(), static_cast<std::uint32_t>(counter >> 16U), Endian::kLittle);
+  return frame;
+}
+
 CommandGate::CommandGate(const GateConfig& config)
     : config_{config}, floor_{config.floor}, stored_floor_{config.floor} {}
 
@@ -151,8 +159,9 @@ void CommandGate::handle_frame(TimePoint now, const CommandFrame& frame) {
     return;
   }
   const bool is_seal = frame.opcode == static_cast<std::uint8_t>(Opcode::kSeal);
+  const bool is_epoch = frame.opcode == static_cast<std::uint8_t>(Opcode::kEpoch);
   if (!config_.is_sealed) {
-    if (!is_seal && !answer_again(now, frame)) {
+    if (!is_seal && !is_epoch && !answer_again(now, frame)) {
       accept(frame, 0);
     }
     return;
@@ -161,12 +170,26 @@ void CommandGate::handle_frame(TimePoint now, const CommandFrame& frame) {
     handle_seal(now, frame);
     return;
   }
+  if (is_epoch) {
+    epoch_ = frame;
+    return;
+  }
   if (unsealed_) {
     ++metrics_.not_authentic;
     refuse(*unsealed_, CommandResult::kNotAuthentic, 0);
   }
   unsealed_ = frame;
   timers_.set(Timer::kSeal, now + kSealWait);
+}
+
+// The whole counter of the seal of `command`: with the epoch that came before it, else the next from the
+// floor.
+std::uint64_t CommandGate::complete(std::uint16_t low, const CommandFrame& command) const {
+  if (epoch_ && epoch_->to == command.to && epoch_->sequence == command.sequence &&
+      epoch_->size == kEpochSize) {
+    return (std::uint64_t{load<std::uint32_t>(epoch_->arguments.data(), Endian::kLittle)} << 16U) | low;
+  }
+  return counter_from(floor_, low);
 }
 
 void CommandGate::handle_seal(TimePoint now, const CommandFrame& seal) {
@@ -182,8 +205,10 @@ void CommandGate::handle_seal(TimePoint now, const CommandFrame& seal) {
   }
   const auto low = load<std::uint16_t>(seal.arguments.data(), Endian::kLittle);
   const ByteSpan mac = ByteSpan{seal.arguments}.subspan(2);
-  const std::uint64_t counter = counter_from(floor_, low);
-  if (counter <= kCounterMax && crypto::is_equal(mac, mac_of(config_.key, counter, frame))) {
+  const std::uint64_t counter = complete(low, frame);
+  epoch_.reset();
+  if (counter >= floor_ && counter <= kCounterMax &&
+      crypto::is_equal(mac, mac_of(config_.key, counter, frame))) {
     // Never half a step: what is accepted must be covered by what is stored.
     const std::uint64_t needed = counter >= stored_floor_ ? counter + kFloorStep : 0;
     floor_ = counter + 1;
@@ -191,7 +216,7 @@ void CommandGate::handle_seal(TimePoint now, const CommandFrame& seal) {
     return;
   }
   // Perhaps one that was good before: a repetition, or a gateway that is behind.
-  const std::uint64_t before = counter >= 0x1'0000 ? counter - 0x1'0000 : counter;
+  const std::uint64_t before = counter >= floor_ && counter >= 0x1'0000 ? counter - 0x1'0000 : counter;
   if (before < floor_ && crypto::is_equal(mac, mac_of(config_.key, before, frame))) {
     if (!answer_again(now, frame)) {
       ++metrics_.replayed;

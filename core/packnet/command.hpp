@@ -8,7 +8,10 @@
 // A command is one frame. Where commands are authenticated (GateConfig::is_sealed, the normal case once a
 // pack belongs to a home) a second frame with the same id and sequence follows at once, the seal: the lower
 // 16 bits of a 48-bit counter and the first 32 bits of a keyed BLAKE2b over gateway number, addressee,
-// counter and command. A counter is accepted once, and only above every earlier one. kSealTriesMax wrong
+// counter and command. The pack completes the counter to the next one above the last that it accepted. A pack
+// that is more than 16 bits behind (a new one, or one that was away for long) is helped by a frame before the
+// command, the epoch: the upper 32 bits. It needs no protection, because the seal covers the whole counter.
+// A counter is accepted once, and only above every earlier one. kSealTriesMax wrong
 // seals close the gate for kGateClosed, so that guessing 32 bits takes a lifetime. In plain mode, by explicit
 // configuration, commands count as they are, and seals are ignored.
 //
@@ -46,6 +49,7 @@ enum class Opcode : std::uint8_t {
   kIdentify = 0x07,        // seconds, 0 stops
   kRestart = 0x08,         // kRestartWord
   kUpdateControl = 0x09,   // UpdateAction, update number
+  kEpoch = 0xFE,           // not a command: the upper 32 bits of the counter of the seal that follows
   kSeal = 0xFF             // not a command: authenticates the one before
 };
 enum class RelayOrder : std::uint8_t { kOff = 0, kOn = 1, kAuto = 2 };
@@ -152,6 +156,9 @@ crypto::Key command_key(const crypto::Key& bus_key, HardwareNumber gateway);
 // The frame to be sent directly after `command`. A counter must never be used twice.
 CommandFrame make_seal(const crypto::Key& key, std::uint64_t counter, const CommandFrame& command);
 
+// May be sent before `command`: the upper part of the counter that its seal has.
+CommandFrame make_epoch(std::uint64_t counter, const CommandFrame& command);
+
 // ---- the gate at the pack
 
 inline constexpr std::uint32_t kFloorStep = 64;
@@ -231,6 +238,7 @@ class CommandGate {
   void accept(const CommandFrame& frame, std::uint64_t floor_needed);
   bool answer_again(TimePoint now, const CommandFrame& frame);
   void handle_seal(TimePoint now, const CommandFrame& seal);
+  std::uint64_t complete(std::uint16_t low, const CommandFrame& command) const;
   void refuse(const CommandFrame& frame, CommandResult result, std::uint32_t detail);
   void count_bad_seal(TimePoint now);
 
@@ -239,6 +247,7 @@ class CommandGate {
   std::uint64_t stored_floor_ = 0;  // durable
   std::optional<std::uint64_t> to_store_;
   std::optional<CommandFrame> unsealed_;
+  std::optional<CommandFrame> epoch_;
   std::uint8_t bad_seals_ = 0;
   bool is_closed_ = false;
   TimePoint bad_seals_since_{};

@@ -204,6 +204,35 @@ TEST(CommandGate, AReplayIsRefusedAlsoAfterARestart) {
   EXPECT_EQ(restarted.done.size(), 1U);
 }
 
+TEST(CommandGate, AnEpochLetsAPackCatchUpThatIsFarBehind) {
+  constexpr std::uint64_t kFar = 0x1234'5678'9ABCU;
+  const CommandFrame frame = encode_command(5, 1, eco_limit(3000));
+  Gate gate{true};
+  gate.gate.handle_frame(kNow, make_epoch(kFar, encode_command(6, 1, eco_limit(3000))));
+  gate.send(kNow, frame, kFar);
+  EXPECT_EQ(gate.pump(kNow).at(0).result, CommandResult::kNotAuthentic) << "for another node";
+  gate.gate.handle_frame(kNow, make_epoch(kFar + 0x1'0000, frame));
+  gate.send(kNow, frame, kFar);
+  EXPECT_EQ(gate.pump(kNow).at(0).result, CommandResult::kNotAuthentic) << "the seal covers all of it";
+  gate.send(kNow, frame, kFar);
+  EXPECT_EQ(gate.pump(kNow).at(0).result, CommandResult::kNotAuthentic) << "an epoch is for one seal";
+  EXPECT_EQ(gate.gate.floor(), 0U);
+  gate.gate.handle_frame(kNow, make_epoch(kFar, frame));
+  gate.send(kNow, frame, kFar);
+  EXPECT_EQ(gate.pump(kNow).at(0).result, CommandResult::kDone);
+  EXPECT_EQ(gate.gate.floor(), kFar + 1);
+  EXPECT_EQ(gate.stored, kFar + kFloorStep);
+  // The same again, and an older counter that was never used: neither is carried out.
+  gate.gate.handle_frame(kNow, make_epoch(kFar, frame));
+  gate.send(kNow, frame, kFar);
+  EXPECT_EQ(gate.pump(kNow).at(0).result, CommandResult::kDone);
+  const CommandFrame other = encode_command(5, 2, eco_limit(3000));
+  gate.gate.handle_frame(kNow, make_epoch(0x1'0000, other));
+  gate.send(kNow, other, 0x1'0000);
+  EXPECT_EQ(gate.pump(kNow).at(0).result, CommandResult::kReplayed);
+  EXPECT_EQ(gate.done.size(), 1U);
+}
+
 TEST(CommandGate, GuessingClosesTheGate) {
   Gate gate{true};
   const CommandFrame frame = encode_command(5, 1, eco_limit(3000));
@@ -241,6 +270,9 @@ struct Adapter {
     CommandFrame frame = encode_command(5, static_cast<std::uint8_t>(rng.below(4)), eco_limit(3000));
     frame.opcode = static_cast<std::uint8_t>(rng.chance(300'000) ? rng.below(12) : frame.opcode);
     machine.handle_frame(now, frame);
+    if (rng.chance(100'000)) {
+      machine.handle_frame(now, make_epoch(rng.next() & kCounterMax, frame));
+    }
     if (rng.chance(700'000)) {
       CommandFrame seal = make_seal(key(), machine.floor() + rng.below(3), frame);
       if (rng.chance(300'000)) {

@@ -53,7 +53,8 @@ energy::TimeReading HostClock::read(std::int64_t unix_s) {
 
 bool is_clock_synchronised() {
   timex status{};
-  return ::adjtimex(&status) != TIME_ERROR && (status.status & STA_UNSYNC) == 0;
+  const int state = ::adjtimex(&status);
+  return state >= 0 && state != TIME_ERROR && (status.status & STA_UNSYNC) == 0;
 }
 
 }  // namespace amphora::runtime

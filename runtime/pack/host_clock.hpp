@@ -29,7 +29,8 @@ std::int32_t utc_offset_s(std::int64_t unix_s);
 // The first change of the offset after `unix_s`, within a little more than a year.
 std::optional<energy::OffsetChange> next_offset_change(std::int64_t unix_s);
 
-// Whether the kernel's clock is kept right by somebody (NTP, PTP): adjtimex(2).
+// Whether the kernel's clock is kept right by somebody (NTP, PTP): adjtimex(2). False where that may not be
+// asked.
 bool is_clock_synchronised();
 
 }  // namespace amphora::runtime

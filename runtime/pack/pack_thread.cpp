@@ -204,7 +204,10 @@ void PackThread::Host::tell_time(TimePoint now) {
     return;
   }
   time_due_ = now + kHostTimePeriod;
-  node_.handle_host_time(now, clock_.read(wall_now().unix_ms / 1000), is_clock_synchronised());
+  const HostTime use = owner_.options_.host_time;
+  const bool may_tell =
+      use == HostTime::kTrusted || (use == HostTime::kSynchronised && is_clock_synchronised());
+  node_.handle_host_time(now, clock_.read(wall_now().unix_ms / 1000), may_tell);
 }
 
 void PackThread::Host::transmit(TimePoint now) {

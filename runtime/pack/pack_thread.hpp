@@ -28,6 +28,13 @@
 
 namespace amphora::runtime {
 
+// Whether this machine's clock may tell the pack the time, where the bus does not.
+enum class HostTime : std::uint8_t {
+  kSynchronised,  // while somebody keeps it right (is_clock_synchronised)
+  kTrusted,       // always
+  kNever
+};
+
 struct PackOptions {
   node::PackConfig node;  // what is stored is filled in by the thread
   StoredPack stored;
@@ -37,6 +44,7 @@ struct PackOptions {
   RelayOptions relays;
   SensorOptions sensors;
   IndicatorSpecs indicator;
+  HostTime host_time = HostTime::kSynchronised;
   Duration report_interval = std::chrono::milliseconds{500};  // also after every switch
 };
 

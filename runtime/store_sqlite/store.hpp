@@ -40,7 +40,8 @@ struct EventRecord {
   WallTime time;
   std::int64_t uptime_ms = 0;
   EventLevel level = EventLevel::kInfo;
-  std::string source;  // "bms", "inverter", "link", "mqtt", "storage", "settings", "auth", "box"
+  std::string source;  // "bms", "inverter", "link", "energy", "packnet", "mqtt", "storage", "settings",
+                       // "auth", "box"
   std::string code;    // stable, snake_case
   std::string text;    // a sentence
   std::string data;    // a JSON object, or empty

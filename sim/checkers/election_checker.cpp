@@ -92,14 +92,18 @@ void ElectionChecker::judge_master(TimePoint now, std::uint8_t group) {
 void ElectionChecker::judge_ids(TimePoint now, std::uint8_t group,
                                 const std::array<std::uint8_t, kIdCount>& users) {
   Group& state = groups_[group];
-  state.has_shared_id = false;
+  const bool had_shared_id = state.has_shared_id;
+  state.has_shared_id =
+      std::any_of(users.begin() + 1, users.end(), [](std::uint8_t each) { return each > 1; });
+  if (!state.has_shared_id && !had_shared_id) {
+    return;
+  }
   for (std::size_t id = 1; id < kIdCount; ++id) {
     std::optional<TimePoint>& since = state.shared_since[id];
     if (users[id] < 2) {
       since.reset();
       continue;
     }
-    state.has_shared_id = true;
     if (!since) {
       since = now;
     }
@@ -124,6 +128,7 @@ void ElectionChecker::judge_waiting(TimePoint now, std::span<const ElectionView>
       since.reset();
       continue;
     }
+    is_quiet_ = false;
     if (!since) {
       since = now;
     }
@@ -137,12 +142,15 @@ void ElectionChecker::judge_waiting(TimePoint now, std::span<const ElectionView>
 }
 
 void ElectionChecker::check(TimePoint now, std::span<const ElectionView> views) {
+  is_quiet_ = true;
   judge_waiting(now, views);
   for (std::uint8_t group = 0; group < kGroupCount; ++group) {
     std::array<std::uint8_t, kIdCount> users{};
     look(group, views, users);
     judge_master(now, group);
     judge_ids(now, group, users);
+    const Group& state = groups_[group];
+    is_quiet_ = is_quiet_ && state.is_settled && state.masters < 2 && !state.has_shared_id;
   }
 }
 

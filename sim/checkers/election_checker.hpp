@@ -40,6 +40,7 @@ struct ElectionView {
   std::uint8_t id = 0;  // 0: none yet; a candidate without id is not active
   bool is_master = false;
   std::optional<std::uint8_t> master;  // whom it takes for the master
+  friend constexpr bool operator==(const ElectionView&, const ElectionView&) = default;
 };
 
 class ElectionChecker {
@@ -58,6 +59,9 @@ class ElectionChecker {
   // At most kViewsMax views; a node has the same place in each call.
   void check(TimePoint now, std::span<const ElectionView> views);
 
+  // As of the last check: nothing is going on that a bound could end. As long as no view changes, another
+  // check says the same.
+  bool is_quiet() const { return is_quiet_; }
   // As of the last check: one master, followed by every active node of the group; true without any.
   bool is_settled(std::uint8_t group) const { return groups_[group].is_settled; }
   std::size_t active_count(std::uint8_t group) const { return groups_[group].active; }
@@ -93,6 +97,7 @@ class ElectionChecker {
   std::array<bool, kGroupCount> is_suspended_{};
   std::array<std::optional<TimePoint>, kViewsMax> without_id_since_{};
   Duration longest_shared_{};
+  bool is_quiet_ = false;
 };
 
 }  // namespace amphora::sim

@@ -21,12 +21,16 @@ constexpr Duration kSlack = seconds{15};
 constexpr Duration kEcoEcho = seconds{200};
 // So close to its wear limit a relay may have been held by it for most of an hour.
 constexpr std::size_t kWearReserve = 3;
+// After a stuck contact followed again, the arbiter's minimum times and the contact's own differ.
+constexpr Duration kStuckEcho = seconds{90};
 // Eco does not keep the house dark for longer.
 constexpr Duration kDarkMax = std::chrono::hours{1};
 // Over the limit for this long, everything eco may open must be open.
 constexpr Duration kEcoMax = std::chrono::minutes{15};
 // What may flow between the limit and the open contact, and what a meter that tells whole watts may miss.
 constexpr std::int64_t kImportSlackWh = 60;
+
+constexpr const char* kClosesExhausted = "the grid closes although the import limit is exhausted";
 
 std::int64_t accounting_day(std::int64_t local_s, const energy::ModeSettings& settings) {
   return (local_s - std::int64_t{settings.import_reset_minute} * 60) / 86'400;
@@ -120,7 +124,7 @@ void RelayChecker::check_switch(TimePoint now, const Context& context, std::size
   const Relay relay = energy::relay_at(index);
   const auto id = static_cast<std::int64_t>(index);
   if (context.is_exhausted && relay == Relay::kGrid && position == Position::kClosed) {
-    log_.add(kInvariantRelays, now, "the grid closes although the import limit is exhausted");
+    log_.add(kInvariantRelays, now, kClosesExhausted);
   }
   const bool is_opening = position == Position::kOpen;
   const bool is_safe_way = relay == Relay::kGrid ? !is_opening : (energy::is_load(relay) && is_opening);
@@ -187,6 +191,10 @@ void RelayChecker::check_expected(TimePoint now, const Context& context, std::si
   expected_since_[index] = now;  // again only after as long
 }
 
+bool RelayChecker::is_excused(TimePoint now, std::size_t index) const {
+  return stuck_at_[index] && now - *stuck_at_[index] <= kStuckEcho;
+}
+
 void RelayChecker::check_import(TimePoint now, const Context& context) {
   const energy::ModeSettings& settings = context.settings;
   const std::int64_t today = accounting_day(context.truth.local_s, settings);
@@ -195,7 +203,8 @@ void RelayChecker::check_import(TimePoint now, const Context& context) {
     imported_uj_ = 0;
     is_count_whole_ = context.truth.minute_of_day.has_value() && context.truth.is_running;
   }
-  is_count_whole_ = is_count_whole_ && context.truth.is_metered;
+  is_count_whole_ = is_count_whole_ && context.truth.is_metered && !context.truth.is_date_doubtful &&
+                    !is_excused(now, energy::index_of(Relay::kGrid));
   imported_uj_ += context.truth.import_uj;
   const std::int64_t limit_wh =
       settings.import_limit.count() + settings.import_limit.count() / 100 + kImportSlackWh;
@@ -212,6 +221,7 @@ void RelayChecker::check_eco(TimePoint now, const Context& context) {
   const bool is_dark = truth.is_running &&
                        truth.contact[energy::index_of(Relay::kInverterOutput)] == Position::kOpen &&
                        truth.running.has(Mode::kEco) && !truth.is_nearly_unsafe &&
+                       !is_excused(now, energy::index_of(Relay::kInverterOutput)) &&
                        expected_output(context, Relay::kInverterOutput, false) == Expected::kClosed;
   dark_since_ = is_dark ? std::optional{dark_since_.value_or(now)} : std::nullopt;
   if (dark_since_ && now - *dark_since_ > kDarkMax) {
@@ -232,7 +242,7 @@ void RelayChecker::check_eco(TimePoint now, const Context& context) {
   for (std::size_t i = 0; i < context.settings.eco_order.count; ++i) {
     const std::size_t index = energy::index_of(context.settings.eco_order.relay[i]);
     // An order that ended or safety that let go may have closed it just now.
-    const bool has_settled = contact_[index] == Position::kClosed &&
+    const bool has_settled = contact_[index] == Position::kClosed && !is_excused(now, index) &&
                              (!switched_at_[index] || now - *switched_at_[index] > kEcoEcho);
     if (relays_[index].is_fitted && truth.contact[index] == Position::kClosed && has_settled) {
       log_.add(kInvariantRelays, now, "over the limit for long and eco still has something to shed; a: relay",
@@ -244,6 +254,9 @@ void RelayChecker::check_eco(TimePoint now, const Context& context) {
 
 void RelayChecker::handle_step(TimePoint now, const RelayTruth& truth, const energy::ModeSettings& settings) {
   Context context{truth, settings};
+  for (std::size_t i = 0; i < energy::kRelayCount; ++i) {
+    stuck_at_[i] = truth.is_stuck[i] ? std::optional{now} : stuck_at_[i];
+  }
   check_import(now, context);
   if (!truth.running.has(Mode::kImportLimit) || (exhausted_day_ && today_ > *exhausted_day_)) {
     exhausted_day_.reset();
@@ -263,6 +276,16 @@ void RelayChecker::handle_step(TimePoint now, const RelayTruth& truth, const ene
     if (!relays_[i].is_fitted) {
       continue;
     }
+    if (is_excused(now, i)) {
+      const bool closes = has_contacts_ && truth.contact[i] != contact_[i] &&
+                          truth.contact[i] == Position::kClosed && i == energy::index_of(Relay::kGrid);
+      if (closes && context.is_exhausted) {
+        log_.add(kInvariantRelays, now, kClosesExhausted);
+      }
+      expected_since_[i] = now;
+      switched_at_[i].reset();
+      continue;
+    }
     if (has_contacts_ && truth.contact[i] != contact_[i]) {
       check_switch(now, context, i);
     }
@@ -280,6 +303,13 @@ void RelayChecker::handle_boot(TimePoint now) {
 
 void RelayChecker::handle_exhausted(std::int64_t local_s, const energy::ModeSettings& settings) {
   exhausted_day_ = accounting_day(local_s, settings);
+}
+
+void RelayChecker::handle_date(std::int64_t local_s, const energy::ModeSettings& settings) {
+  const std::int64_t today = accounting_day(local_s, settings);
+  if (exhausted_day_ && today < *exhausted_day_ - 1) {
+    exhausted_day_ = today;
+  }
 }
 
 void FactsChecker::handle_write(TimePoint now, const energy::Facts& durable, const energy::Facts& written) {

@@ -27,12 +27,14 @@ struct RelayTruth {
   bool is_nearly_unsafe = false;              // inside a hysteresis, or silent for less than the bound
   std::optional<BasisPoints> soc;             // as the BMS tells it; empty while nobody was told for too long
   std::optional<std::int32_t> minute_of_day;  // local; empty while the controller cannot know
-  std::int64_t local_s = 0;                   // the date on the wall, whether the controller knows it or not
+  std::int64_t local_s = 0;                   // the date as the controller was told it; else the true one
   EnumSet<energy::Mode> running;
   std::int64_t home_w = 0;                                    // as a meter tells it
   bool is_metered = true;                                     // the controller hears the grid's meter
   std::int64_t import_uj = 0;                                 // in this step, through the grid contact
   energy::PerRelay<std::optional<energy::Position>> order{};  // taken and not ended
+  energy::PerRelay<bool> is_stuck{};                          // the contact does not follow its coil
+  bool is_date_doubtful = false;                              // the controller had a wrong one lately
 };
 
 class RelayChecker {
@@ -48,6 +50,11 @@ class RelayChecker {
   void handle_boot(TimePoint now);
   // "Exhausted" became durable while the date was known.
   void handle_exhausted(std::int64_t local_s, const energy::ModeSettings& settings);
+  // The same, with the accounting day as the store has it; also as a boot finds it there.
+  void handle_exhausted_day(std::int64_t day) { exhausted_day_ = day; }
+  // The controller is told the date. A limit exhausted in a day that is more than a day away, because the
+  // date was wrong, belongs to today.
+  void handle_date(std::int64_t local_s, const energy::ModeSettings& settings);
 
   std::uint64_t switch_count(energy::Relay relay) const { return switch_counts_[energy::index_of(relay)]; }
 
@@ -64,6 +71,8 @@ class RelayChecker {
   Expected expected_output(const Context& context, energy::Relay relay, bool with_eco) const;
   void check_switch(TimePoint now, const Context& context, std::size_t index);
   void check_expected(TimePoint now, const Context& context, std::size_t index);
+  // Its contact does not do, or did not do until just now, what it is told.
+  bool is_excused(TimePoint now, std::size_t index) const;
   void check_import(TimePoint now, const Context& context);
   void check_eco(TimePoint now, const Context& context);
 
@@ -76,8 +85,9 @@ class RelayChecker {
   energy::PerRelay<std::uint64_t> switch_counts_{};
   energy::PerRelay<Expected> expected_{};
   energy::PerRelay<TimePoint> expected_since_{};
-  std::optional<TimePoint> unsafe_at_;      // last seen
-  std::optional<TimePoint> over_limit_at_;  // last seen
+  energy::PerRelay<std::optional<TimePoint>> stuck_at_{};  // last seen
+  std::optional<TimePoint> unsafe_at_;                     // last seen
+  std::optional<TimePoint> over_limit_at_;                 // last seen
   std::optional<TimePoint> over_limit_since_;
   std::optional<TimePoint> dark_since_;  // the inverter output is open for eco alone
   std::optional<std::int64_t> exhausted_day_;
@@ -86,11 +96,24 @@ class RelayChecker {
   bool is_count_whole_ = false;
 };
 
-// Invariant 8 for the facts of an energy controller: each write has something to say, and writes stay under a
-// budget that lets one sector of flash with 100,000 erasures live 20 years.
+// What a small controller's flash bears, and what that leaves for facts in a year.
+struct StateWear {
+  static constexpr std::uint64_t kEraseEndurance = 100'000;  // of a sector of NOR flash
+  static constexpr std::uint64_t kSectorBytes = 4'096;
+  // Facts with eight orders, sequence number and checksum, with room to spare.
+  static constexpr std::uint64_t kRecordBytes = 128;
+  static constexpr std::uint64_t kLifeYears = 20;
+  // As if each write erased a sector, and always the same: the worst store there is.
+  static constexpr std::uint64_t kWritesPerYear = kEraseEndurance / kLifeYears;
+  // Writes that a log in two sectors bears, which erases one when the other is full.
+  static constexpr std::uint64_t kLogWrites = 2 * kEraseEndurance * (kSectorBytes / kRecordBytes);
+};
+
+// Invariant 8 for the facts of an energy controller: each write has something to say, and writes stay under
+// the budget.
 class FactsChecker {
  public:
-  static constexpr std::uint64_t kWritesPerYear = 5'000;
+  static constexpr std::uint64_t kWritesPerYear = StateWear::kWritesPerYear;
   static constexpr std::uint64_t kBurst = 20;
 
   explicit FactsChecker(ViolationLog& log) : log_{log} {}

@@ -40,10 +40,10 @@ constexpr const char* kUsage =
     "               among packs of each CAN frame at each receiver\n"
     "  --event E    of link-recovery: reboot, channel or hang\n"
     "  --last-channel C  of link-discovery: what the transmitter remembers, right or unknown\n"
-    "  --count N    of the packs scenarios: how many packs, 1 to 32\n"
+    "  --count N    of the packs scenarios: how many packs, 1 to 32 (whole packs: 1 to 8)\n"
     "  --mode M     of a house: its modes, joined by +: self-consumption, eco, time-of-use, backup,\n"
     "               import-limit, or none\n"
-    "  --world W    gateway, link or packs; as each seed says when left out\n"
+    "  --world W    gateway, link, packs, house or pack; as each seed says when left out\n"
     "  --json       one JSON object on stdout\n"
     "  --trace      the last events on stderr\n"
     "  --faults M   which of the plan's random faults stay, as a number (0x5: the first and the third)\n"
@@ -166,13 +166,14 @@ int take_word(Arguments& parsed, std::string_view option, std::string_view value
                                          "must be none, or self-consumption, eco, time-of-use, backup and "
                                          "import-limit joined by +");
   }
-  if (value != "gateway" && value != "link" && value != "packs") {
-    return complain(option, "must be gateway, link or packs");
+  for (const WorldKind world :
+       {WorldKind::kGateway, WorldKind::kLink, WorldKind::kPacks, WorldKind::kHouse, WorldKind::kPack}) {
+    if (value == to_text(world)) {
+      parsed.world = world;
+      return 0;
+    }
   }
-  parsed.world = value == "gateway" ? WorldKind::kGateway
-                 : value == "link"  ? WorldKind::kLink
-                                    : WorldKind::kPacks;
-  return 0;
+  return complain(option, "must be gateway, link, packs, house or pack");
 }
 
 bool is_word_option(std::string_view option) {
@@ -268,17 +269,31 @@ std::string decimal(std::int64_t value, std::int64_t divisor) {
   return text;
 }
 
+std::string json_of(const Breakdown& parts, std::int64_t divisor) {
+  std::string json = "{";
+  for (const Part& part : parts) {
+    json += (json.size() == 1 ? "\"" : ",\"") + std::string{part.name} + "\":" + decimal(part.value, divisor);
+  }
+  return json + "}";
+}
+
+std::string json_of(const Table& table, std::int64_t divisor) {
+  std::string json = "{";
+  for (const Row& row : table) {
+    json += (json.size() == 1 ? "\"" : ",\"") + row.name + "\":" + json_of(row.parts, divisor);
+  }
+  return json + "}";
+}
+
 std::string json_of(const Figure& figure) {
   if (const auto* number = std::get_if<std::int64_t>(&figure.value)) {
     return decimal(*number, figure.divisor);
   }
   if (const auto* parts = std::get_if<Breakdown>(&figure.value)) {
-    std::string json = "{";
-    for (const Part& part : *parts) {
-      json += (json.size() == 1 ? "\"" : ",\"") + std::string{part.name} +
-              "\":" + decimal(part.value, figure.divisor);
-    }
-    return json + "}";
+    return json_of(*parts, figure.divisor);
+  }
+  if (const auto* table = std::get_if<Table>(&figure.value)) {
+    return json_of(*table, figure.divisor);
   }
   const Histogram& histogram = std::get<Histogram>(figure.value);
   return "{\"p50\":" + decimal(histogram.percentile(500), figure.divisor) +
@@ -307,14 +322,7 @@ std::string options_json(const RunReport& report, const Options& options) {
     json += ",\"count\":" + std::to_string(*options.packs.count);
   }
   if (options.house.modes) {
-    std::string names;
-    for (std::size_t i = 0; i < energy::kModeCount; ++i) {
-      const auto mode = static_cast<energy::Mode>(i);
-      if (options.house.modes->has(mode)) {
-        names += (names.empty() ? "" : "+") + std::string{energy::to_text(mode)};
-      }
-    }
-    json += ",\"mode\":\"" + (names.empty() ? "none" : names) + "\"";
+    json += ",\"mode\":\"" + modes_text(*options.house.modes) + "\"";
   }
   return json + "}";
 }
@@ -336,6 +344,27 @@ std::string json_of(const RunReport& report, const Options& options) {
   return json;
 }
 
+// One line for each part, one column for each row: rows are few, parts are many and narrow.
+void print_table(const Figure& figure, const Table& table) {
+  std::printf("  %.*s\n", static_cast<int>(figure.name.size()), figure.name.data());
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    std::printf("    [%zu] %s\n", i + 1, table[i].name.c_str());
+  }
+  std::printf("    %-16s", "");
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    std::printf(" %10s", ("[" + std::to_string(i + 1) + "]").c_str());
+  }
+  std::printf("\n");
+  for (std::size_t k = 0; !table.empty() && k < table.front().parts.size(); ++k) {
+    const std::string_view name = table.front().parts[k].name;
+    std::printf("    %-16.*s", static_cast<int>(name.size()), name.data());
+    for (const Row& row : table) {
+      std::printf(" %10s", decimal(row.parts[k].value, figure.divisor).c_str());
+    }
+    std::printf("\n");
+  }
+}
+
 void print_text(const RunReport& report) {
   std::printf("%.*s  seed %" PRIu64 ", %" PRIu64 " run%s of %s h\n", static_cast<int>(report.scenario.size()),
               report.scenario.data(), report.seed, report.seeds, report.seeds == 1 ? "" : "s",
@@ -352,6 +381,8 @@ void print_text(const RunReport& report) {
         std::printf("    %-26.*s %s\n", static_cast<int>(part.name.size()), part.name.data(),
                     decimal(part.value, figure.divisor).c_str());
       }
+    } else if (const auto* table = std::get_if<Table>(&figure.value)) {
+      print_table(figure, *table);
     } else {
       std::printf("  %-28.*s %s\n", static_cast<int>(figure.name.size()), figure.name.data(),
                   json_of(figure).c_str());

@@ -32,6 +32,8 @@ constexpr std::uint64_t arbitration_key(const can::Frame& frame) {
 CanBus::CanBus(std::size_t node_count, std::int32_t bits_per_second, Rng rng)
     : node_count_{node_count}, rate_{bits_per_second}, rng_{rng} {
   AMPHORA_ASSERT(node_count > 0 && node_count <= kNodeCountMax && bits_per_second > 0);
+  static_assert(kNodeCountMax < 64);
+  present_ = (std::uint64_t{1} << node_count) - 1;
 }
 
 void CanBus::set_present(TimePoint now, Node node, bool is_present) {
@@ -41,6 +43,7 @@ void CanBus::set_present(TimePoint now, Node node, bool is_present) {
   }
   unpark(now);
   controller.is_present = is_present;
+  present_ ^= std::uint64_t{1} << node;
   controller.pending.clear();
   controller.transmit_errors = 0;
   controller.receive_errors = 0;
@@ -180,17 +183,15 @@ void CanBus::finish(TimePoint now) {
       ++sender.statistics.aborted;
     }
     drop_single_shot(done.node);
-    for (Node i = 0; i < node_count_; ++i) {
-      if ((done.others >> i & 1U) != 0) {
-        if (nodes_[i].state == can::BusState::kErrorPassive) {
-          nodes_[i].ready_at = now + bits(kSuspendBits);
-        }
-        nodes_[i].transmit_errors += 8;
-        ++nodes_[i].statistics.bus_errors;
-        drop_single_shot(i);
-        update_state(i);
+    for_each(done.others, [&](Node i) {
+      if (nodes_[i].state == can::BusState::kErrorPassive) {
+        nodes_[i].ready_at = now + bits(kSuspendBits);
       }
-    }
+      nodes_[i].transmit_errors += 8;
+      ++nodes_[i].statistics.bus_errors;
+      drop_single_shot(i);
+      update_state(i);
+    });
   }
   update_state(done.node);
   if (!done.is_error && !has_receiver && sender.state == can::BusState::kErrorPassive &&
@@ -213,10 +214,10 @@ void CanBus::drop_single_shot(Node index) {
 void CanBus::finish_sent(TimePoint now, const Transmission& done) {
   const std::uint64_t senders = done.others | (std::uint64_t{1} << done.node);
   std::uint64_t to_mask = 0;
-  for (Node i = 0; i < node_count_; ++i) {
+  for_each(present_ & ~senders, [&](Node i) {
     Controller& receiver = nodes_[i];
-    if ((senders >> i & 1U) != 0 || !is_listening(receiver)) {
-      continue;
+    if (!is_listening(receiver)) {
+      return;
     }
     to_mask |= std::uint64_t{1} << i;
     if (receiver.receive_errors > 127) {
@@ -225,13 +226,9 @@ void CanBus::finish_sent(TimePoint now, const Transmission& done) {
     } else if (receiver.receive_errors > 0) {
       --receiver.receive_errors;
     }
-  }
+  });
   (void)deliveries_.push(Delivery{done.node, to_mask, nodes_[done.node].pending.front().frame});
-  for (Node i = 0; i < node_count_; ++i) {
-    if ((senders >> i & 1U) != 0) {
-      count_sent(now, nodes_[i]);
-    }
-  }
+  for_each(senders, [&](Node i) { count_sent(now, nodes_[i]); });
 }
 
 void CanBus::count_sent(TimePoint now, Controller& sender) {
@@ -265,42 +262,42 @@ void CanBus::finish_failed(TimePoint now, Controller& sender, bool is_ack_error)
   if (is_ack_error) {
     return;
   }
-  for (Node i = 0; i < node_count_; ++i) {
+  for_each(present_, [&](Node i) {
     Controller& receiver = nodes_[i];
     if (i != index && is_listening(receiver) && receiver.receive_errors < 255) {
       ++receiver.receive_errors;
       update_state(i);
     }
-  }
+  });
 }
 
 std::optional<CanBus::Node> CanBus::arbitrate(TimePoint now) const {
   std::optional<Node> winner;
   std::uint64_t best = 0;
-  for (Node i = 0; i < node_count_; ++i) {
+  for_each(present_, [&](Node i) {
     const Controller& node = nodes_[i];
-    if (!is_listening(node) || node.pending.is_empty() || node.ready_at > now) {
-      continue;
+    if (node.pending.is_empty() || !is_listening(node) || node.ready_at > now) {
+      return;
     }
     const std::uint64_t key = arbitration_key(node.pending.front().frame);
     if (!winner || key < best) {
       winner = i;
       best = key;
     }
-  }
+  });
   return winner;
 }
 
 std::uint64_t CanBus::same_identifier_mask(TimePoint now, Node winner) const {
   const std::uint64_t key = arbitration_key(nodes_[winner].pending.front().frame);
   std::uint64_t mask = 0;
-  for (Node i = 0; i < node_count_; ++i) {
+  for_each(present_, [&](Node i) {
     const Controller& node = nodes_[i];
-    if (i != winner && is_listening(node) && !node.pending.is_empty() && node.ready_at <= now &&
+    if (i != winner && !node.pending.is_empty() && is_listening(node) && node.ready_at <= now &&
         arbitration_key(node.pending.front().frame) == key) {
       mask |= std::uint64_t{1} << i;
     }
-  }
+  });
   return mask;
 }
 
@@ -313,11 +310,9 @@ void CanBus::start(TimePoint now, Node index) {
   transmission.start = now;
   transmission.is_error = node.error_ppm > 0 && rng_.chance(node.error_ppm);
   transmission.others = same_identifier_mask(now, index);
-  for (Node i = 0; i < node_count_; ++i) {
-    if ((transmission.others >> i & 1U) != 0 && !(nodes_[i].pending.front().frame == frame)) {
-      transmission.is_error = true;
-    }
-  }
+  for_each(transmission.others, [&](Node i) {
+    transmission.is_error = transmission.is_error || !(nodes_[i].pending.front().frame == frame);
+  });
   std::int64_t length = frame_bits + kInterframeBits;
   if (transmission.is_error) {
     const std::int64_t broken_at = rng_.between(1, frame_bits - 1);
@@ -346,7 +341,7 @@ void CanBus::unpark(TimePoint now) {
 }
 
 void CanBus::recover(TimePoint now) {
-  for (Node i = 0; i < node_count_; ++i) {
+  for_each(present_, [&](Node i) {
     Controller& node = nodes_[i];
     if (node.recovers_at <= now) {
       node.recovers_at = kNever;
@@ -355,19 +350,20 @@ void CanBus::recover(TimePoint now) {
       unpark(now);
       update_state(i);
     }
-  }
+  });
 }
 
 void CanBus::schedule(TimePoint now) {
   TimePoint next = current_ ? current_->end : kNever;
-  for (Node i = 0; i < node_count_; ++i) {
+  const TimePoint free_at = std::max(idle_from_, now);
+  const bool is_free = !current_ && !parked_;
+  for_each(present_, [&](Node i) {
     const Controller& node = nodes_[i];
     next = earliest(next, node.recovers_at);
-    if (!current_ && !parked_ && is_listening(node) && !node.pending.is_empty()) {
-      const TimePoint free_at = std::max(idle_from_, now);
+    if (is_free && !node.pending.is_empty() && is_listening(node)) {
       next = earliest(next, std::max(free_at, node.ready_at));
     }
-  }
+  });
   next_ = next;
 }
 

@@ -27,6 +27,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -142,6 +143,13 @@ class CanBus {
   bool is_listening(const Controller& node) const {
     return node.is_present && node.state != can::BusState::kBusOff && node.state != can::BusState::kDown;
   }
+  // Calls `act` with each node of a mask, lowest first.
+  template <class Act>
+  static void for_each(std::uint64_t mask, Act act) {
+    for (; mask != 0; mask &= mask - 1) {
+      act(static_cast<Node>(std::countr_zero(mask)));
+    }
+  }
   bool has_listener_besides(Node sender) const;
   void update_state(Node index);
   void set_state(Node index, can::BusState state);
@@ -161,6 +169,7 @@ class CanBus {
   std::int64_t rate_;
   Rng rng_;
   std::array<Controller, kNodeCountMax> nodes_{};
+  std::uint64_t present_ = 0;  // bit n: node n is
   std::optional<Transmission> current_;
   std::optional<Parked> parked_;
   TimePoint idle_from_{};  // the bus is free from here on

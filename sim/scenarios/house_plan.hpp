@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "sim/models/house_battery.hpp"
 #include "sim/models/hybrid_inverter.hpp"
 #include "sim/models/power_grid.hpp"
+#include "sim/world/fault_schedule.hpp"
 
 namespace amphora::sim {
 
@@ -21,19 +23,30 @@ enum class HouseFaultKind : std::uint8_t {
   kMeterLost,      // nothing is heard from the grid's meter
   kControllerOff,  // the controller has no power; contacts stay as they are; it boots at the end
   kStoreFails,     // writes are refused
+  kGridOutage,
+  kClockWrong,  // parameter: by how many seconds the date is ahead, as a signed number
+  kStuckRelay,  // parameter: relay; its contact stays where it is
+  kPowerCut,    // parameter: seconds; the power goes at the first write to the store, once, for that long
   kCount
 };
 constexpr std::string_view to_text(HouseFaultKind kind) {
-  constexpr std::string_view kNames[] = {"bms_silent", "bms_fault",      "hot",
-                                         "meter_lost", "controller_off", "store_fails"};
+  constexpr std::string_view kNames[] = {"bms_silent",     "bms_fault",   "hot",         "meter_lost",
+                                         "controller_off", "store_fails", "grid_outage", "clock_wrong",
+                                         "stuck_relay",    "power_cut"};
   static_assert(std::size(kNames) == static_cast<std::size_t>(HouseFaultKind::kCount));
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-struct HouseFault {
-  HouseFaultKind kind{};
-  TimePoint from{};
-  TimePoint until{};
+using HouseFault = Fault<HouseFaultKind>;
+
+// What becomes of the write that a power cut meets.
+enum class WriteFate : std::uint8_t { kLost, kTorn, kDone };
+
+// The power goes at one write to the store, counted from 1, for some time.
+struct StoreCut {
+  std::uint64_t at_write = 0;
+  WriteFate fate = WriteFate::kLost;
+  Duration off = std::chrono::seconds{30};
 };
 
 struct HouseOrder {
@@ -57,11 +70,13 @@ enum class HouseSabotage : std::uint8_t {
   kLeaksEnergy,      // a fiftieth of what is charged vanishes
   kWritesAlways,     // the host writes facts that have not changed
   kForgetsFacts,     // nothing stored survives a boot
+  kDamagesStore,     // a torn write takes the older record with it
   kCount
 };
 constexpr std::string_view to_text(HouseSabotage sabotage) {
-  constexpr std::string_view kNames[] = {"none",         "closes_exhausted", "chatters",     "ignores_open",
-                                         "leaks_energy", "writes_always",    "forgets_facts"};
+  constexpr std::string_view kNames[] = {"none",          "closes_exhausted", "chatters",
+                                         "ignores_open",  "leaks_energy",     "writes_always",
+                                         "forgets_facts", "damages_store"};
   static_assert(std::size(kNames) == static_cast<std::size_t>(HouseSabotage::kCount));
   return kNames[static_cast<std::size_t>(sabotage)];
 }
@@ -93,6 +108,7 @@ struct HousePlan {
   std::vector<HouseFault> faults;  // in the order of their beginnings
   std::vector<HouseOrder> orders;  // in the order of their times
   std::vector<HouseSettingsChange> changes;
+  std::optional<StoreCut> cut;
   HouseSabotage sabotage = HouseSabotage::kNone;
 };
 

@@ -51,7 +51,7 @@ void plan_year(HousePlan& plan, Rng& rng) {
   for (Duration at = between(rng, kDay, kDay * 70); at < plan.duration;
        at += between(rng, kDay, kDay * 140)) {
     const Duration length = between(rng, seconds{10}, minutes{10});
-    plan.faults.push_back({HouseFaultKind::kControllerOff, TimePoint{at}, TimePoint{at + length}});
+    plan.faults.push_back({HouseFaultKind::kControllerOff, TimePoint{at}, TimePoint{at + length}, 0});
     at += length;
   }
 }
@@ -76,7 +76,7 @@ void plan_import_limit(HousePlan& plan, Rng& rng) {
   for (Duration evening = hours{20}; evening < plan.duration; evening += kDay) {
     const Duration from = evening + between(rng, Duration{}, hours{7});
     plan.faults.push_back({HouseFaultKind::kControllerOff, TimePoint{from},
-                           TimePoint{from + between(rng, seconds{4}, minutes{5})}});
+                           TimePoint{from + between(rng, seconds{4}, minutes{5})}, 0});
   }
 }
 
@@ -147,6 +147,50 @@ energy::ModeSettings random_settings(Rng& rng) {
   return settings;
 }
 
+void add_orders(HousePlan& plan, Rng& rng) {
+  for (Duration at = between(rng, minutes{5}, hours{6}); at < plan.duration;
+       at += between(rng, minutes{1}, hours{8})) {
+    const auto relay = energy::relay_at(static_cast<std::size_t>(rng.between(0, 4)));
+    const Position position = rng.chance(700'000) ? Position::kOpen : Position::kClosed;
+    plan.orders.push_back({TimePoint{at}, relay, position, between(rng, seconds{10}, hours{5})});
+  }
+}
+
+HouseFault random_fault(Rng& rng, Duration whole) {
+  HouseFault fault;
+  fault.kind = static_cast<HouseFaultKind>(rng.below(static_cast<std::uint32_t>(HouseFaultKind::kCount)));
+  const bool is_long = rng.chance(400'000);
+  Duration longest = is_long ? hours{2} : minutes{3};
+  switch (fault.kind) {
+    case HouseFaultKind::kGridOutage:
+      longest = hours{8};
+      break;
+    case HouseFaultKind::kClockWrong: {
+      const bool is_little = rng.chance(500'000);
+      const std::int64_t most = is_little ? 3'600 : 3 * kSecondsPerDay;
+      fault.parameter = static_cast<std::uint32_t>(rng.between(-most, most));
+      longest = hours{10};
+      break;
+    }
+    case HouseFaultKind::kStuckRelay:
+      fault.parameter = rng.below(5);
+      break;
+    case HouseFaultKind::kPowerCut:
+      fault.parameter = static_cast<std::uint32_t>(rng.between(2, 600));
+      longest = hours{8};
+      break;
+    default:
+      break;
+  }
+  const Duration from = between(rng, seconds{10}, whole);
+  fault.from = TimePoint{from};
+  fault.until = fault.from + between(rng, seconds{2}, longest);
+  return fault;
+}
+
+// Faults without a parameter: all before the grid's outage, which plan_trouble() draws by itself.
+constexpr auto kTroubleKinds = static_cast<std::uint32_t>(HouseFaultKind::kGridOutage);
+
 // Everything at once, for as many seeds as one likes.
 void plan_trouble(HousePlan& plan, Rng& rng) {
   plan.start_unix_s = day_of_2026(rng.between(0, 360));
@@ -162,21 +206,34 @@ void plan_trouble(HousePlan& plan, Rng& rng) {
   }
   for (Duration at = between(rng, minutes{5}, hours{8}); at < plan.duration;
        at += between(rng, minutes{5}, hours{12})) {
-    const auto kind =
-        static_cast<HouseFaultKind>(rng.below(static_cast<std::uint32_t>(HouseFaultKind::kCount)));
+    const auto kind = static_cast<HouseFaultKind>(rng.below(kTroubleKinds));
     const Duration length = between(rng, seconds{4}, minutes{rng.chance(300'000) ? 90 : 2});
-    plan.faults.push_back({kind, TimePoint{at}, TimePoint{at + length}});
+    plan.faults.push_back({kind, TimePoint{at}, TimePoint{at + length}, 0});
     at += length;
   }
-  for (Duration at = between(rng, minutes{5}, hours{6}); at < plan.duration;
-       at += between(rng, minutes{1}, hours{8})) {
-    const auto relay = energy::relay_at(static_cast<std::size_t>(rng.between(0, 4)));
-    const Position position = rng.chance(700'000) ? Position::kOpen : Position::kClosed;
-    plan.orders.push_back({TimePoint{at}, relay, position, between(rng, seconds{10}, hours{5})});
-  }
+  add_orders(plan, rng);
   for (Duration at = between(rng, hours{6}, kDay * 2); at < plan.duration;
        at += between(rng, hours{6}, kDay * 2)) {
     plan.changes.push_back({TimePoint{at}, random_settings(rng)});
+  }
+}
+
+// Everything that is stored changes: the limit of 2 kWh is exhausted each day, eco gives up, people order.
+void plan_power_cut(HousePlan& plan, Rng& rng) {
+  plan.start_unix_s = day_of_2026(rng.between(0, 40));
+  plan.settings.enabled = modes({Mode::kEco, Mode::kImportLimit});
+  plan.settings.eco_limit = Watts{2'000};
+  plan.settings.eco_falls_back = true;
+  plan.settings.eco_order.relay = {Relay::kPump};
+  plan.settings.eco_order.count = 1;
+  plan.settings.import_limit = WattHours{2'000};
+  plan.battery.soc_start = BasisPoints{2'500};
+  plan.time_known_after = between(rng, Duration{}, minutes{2});
+  for (Duration at = between(rng, minutes{10}, hours{2}); at < plan.duration;
+       at += between(rng, hours{1}, hours{5})) {
+    const auto relay = rng.chance(500'000) ? Relay::kHeater : Relay::kInverterOutput;
+    const Position position = rng.chance(700'000) ? Position::kOpen : Position::kClosed;
+    plan.orders.push_back({TimePoint{at}, relay, position, between(rng, minutes{5}, hours{4})});
   }
 }
 
@@ -186,7 +243,7 @@ struct Entry {
 };
 
 constexpr auto kEntries = std::array{
-    Entry{{"house", "a house with sun, battery and grid; seasons, weather, power cuts", kDay * 365},
+    Entry{{kHouseYear, "a house with sun, battery and grid; seasons, weather, power cuts", kDay * 365},
           plan_year},
     Entry{{"house-outage", "the grid fails at night", kDay * 4}, plan_outage},
     Entry{
@@ -198,6 +255,8 @@ constexpr auto kEntries = std::array{
     Entry{{"house-time-unknown", "nobody tells the date for thirty hours", kDay * 3}, plan_time_unknown},
     Entry{{"house-trouble", "random modes, orders, power cuts, silent BMS, dead controller", kDay * 7},
           plan_trouble},
+    Entry{{kHousePowerCut, "the power goes at every write to the store, one after the other", kDay * 2},
+          plan_power_cut},
 };
 
 constexpr auto kInfos = [] {
@@ -240,8 +299,50 @@ std::optional<EnumSet<Mode>> parse_modes(std::string_view text) {
   return set;
 }
 
+std::string modes_text(EnumSet<Mode> modes) {
+  std::string text;
+  for (std::size_t i = 0; i < energy::kModeCount; ++i) {
+    if (modes.has(static_cast<Mode>(i))) {
+      text += (text.empty() ? "" : "+") + std::string{energy::to_text(static_cast<Mode>(i))};
+    }
+  }
+  return text.empty() ? "none" : text;
+}
+
 std::span<const HouseScenario> house_scenarios() {
   return kInfos;
+}
+
+HousePlan make_random_house_plan(std::uint64_t seed) {
+  Rng rng{seed ^ 0x5377'486F'7573'6500U};
+  HousePlan plan;
+  plan.seed = seed;
+  plan.duration = between(rng, hours{6}, hours{72});
+  plan.start_unix_s = day_of_2026(rng.between(0, 364));
+  plan.settings = random_settings(rng);
+  plan.battery.soc_start = BasisPoints{rng.between(300, 9'800)};
+  plan.inverter.feeds_in = rng.chance(500'000);
+  plan.inverter.cheap_target = BasisPoints{rng.chance(500'000) ? 8'000 : 0};
+  plan.time_known_after = rng.chance(500'000) ? Duration{} : between(rng, seconds{10}, hours{10});
+  const std::int64_t fault_count = rng.between(1, 12);
+  bool has_wrong_date = false;
+  for (std::int64_t i = 0; i < fault_count; ++i) {
+    const HouseFault fault = random_fault(rng, plan.duration);
+    has_wrong_date = has_wrong_date || fault.kind == HouseFaultKind::kClockWrong;
+    plan.faults.push_back(fault);
+  }
+  std::stable_sort(plan.faults.begin(), plan.faults.end(),
+                   [](const HouseFault& a, const HouseFault& b) { return a.from < b.from; });
+  // When an order ends by a wrong date is nobody's promise.
+  if (!has_wrong_date) {
+    add_orders(plan, rng);
+  }
+  const bool has_changes = rng.chance(500'000);
+  for (Duration at = between(rng, hours{3}, kDay); has_changes && at < plan.duration;
+       at += between(rng, hours{3}, kDay)) {
+    plan.changes.push_back({TimePoint{at}, random_settings(rng)});
+  }
+  return plan;
 }
 
 std::optional<HousePlan> make_house_plan(std::string_view name, std::uint64_t seed,

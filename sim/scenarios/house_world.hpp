@@ -5,10 +5,13 @@
 // Time goes in equal steps of one control cycle. In each step the models move power for that long with the
 // contacts as they are; then the controller gets what was measured, says what it wants, and its commands move
 // the contacts for the next step. The buses between them are modelled by nothing but this delay of one step:
-// what fieldbus, radio and CAN do is the business of the other worlds. A write to the store is durable one
-// step later; power that goes in between loses it or not.
+// what fieldbus, radio and CAN do is the business of the other worlds. Facts go into a FlashStore, which is
+// slow enough to be met by power cuts; what a boot reads there is all the controller knows.
 //
-// Every boot starts the controller's clock anew. The date comes hourly from `time_known_after` on.
+// Every boot starts the controller's clock anew. The date comes hourly from `time_known_after` on, and at
+// once when it becomes wrong or right.
+//
+// house_world.cpp holds the physics and what is checked, house_host.cpp what surrounds the controller.
 #pragma once
 
 #include <array>
@@ -18,6 +21,9 @@
 
 #include "sim/checkers/energy_checker.hpp"
 #include "sim/checkers/relay_checker.hpp"
+#include "sim/checkers/store_checker.hpp"
+#include "sim/models/flash_store.hpp"
+#include "sim/models/house_plant.hpp"
 #include "sim/scenarios/house_plan.hpp"
 #include "sim/world/histogram.hpp"
 #include "sim/world/recorder.hpp"
@@ -38,6 +44,10 @@ struct HouseFigures {
   std::uint64_t trips = 0;
   std::uint64_t orders_refused = 0;
   std::uint64_t evaluations = 0;
+  std::uint64_t boots = 0;
+  // What boots found after a cut in a write: the value before it, or the one that was being written.
+  std::uint64_t found_old = 0;
+  std::uint64_t found_new = 0;
   Duration virtual_time{};
 
   void merge(const HouseFigures& other);
@@ -55,8 +65,10 @@ class HouseWorld {
   // Of the controller that runs now; null while it has no power.
   const energy::Controller* controller() const { return controller_ ? &*controller_ : nullptr; }
   energy::Position contact(energy::Relay relay) const { return contacts_[energy::index_of(relay)]; }
-  const HouseBattery& battery() const { return battery_; }
+  const HouseBattery& battery() const { return plant_.battery(); }
   std::int64_t local_s() const { return unix_s_ + offset_s_; }
+  // To the store, by now.
+  std::uint64_t write_count() const { return store_.statistics().writes; }
   // One step; false at the end of the plan.
   bool step();
 
@@ -64,20 +76,30 @@ class HouseWorld {
   void advance_date();
   void update_faults();
   bool has(HouseFaultKind kind) const { return active_[static_cast<std::size_t>(kind)]; }
-  void boot();
-  void power_off();
   void move_power();
   void account_cost();
+  RelayTruth truth() const;
+  void check();
+
+  // house_host.cpp
+  void update_power();
+  void boot();
+  void read_facts();
+  void restore_orders();
+  void power_off();
   energy::Inputs measure();
   void control();
   void tell_time(TimePoint local);
   void apply_plan(TimePoint local);
   void take_commands(TimePoint local);
   void take_events();
+  void work_contacts();
+  void take_durable(TimePoint local);
   void take_store(TimePoint local);
+  void cut_power_at_write();
   void sabotage_contacts();
-  RelayTruth truth() const;
-  void check();
+  // The date on the wall as the controller was told it.
+  std::int64_t told_local_s() const;
 
   // Uptime of the controller.
   TimePoint uptime() const { return TimePoint{now_ - booted_at_}; }
@@ -86,10 +108,8 @@ class HouseWorld {
   HousePlan plan_;
   std::int64_t step_ms_;
   Rng rng_;
-  SunModel sun_;
-  HouseLoads loads_;
-  HouseBattery battery_;
-  HybridInverter inverter_;
+  Rng sun_rng_;  // forked before that of the loads
+  HousePlant plant_;
   PowerGrid grid_;
 
   TimePoint now_{};
@@ -103,25 +123,34 @@ class HouseWorld {
   std::size_t next_settings_ = 0;
   std::vector<HouseFault> running_faults_;
   TimePoint fault_due_{};
+  std::int64_t clock_error_s_ = 0;  // of whoever tells the date
+  std::uint32_t stuck_ = 0;         // bit for each relay
+  std::uint32_t cut_lasts_s_ = 0;   // of the power cut that is in force
+  bool is_cut_done_ = false;
 
   std::optional<energy::Controller> controller_;
+  TimePoint off_until_{};  // after a cut at a write
   TimePoint booted_at_{};
   TimePoint next_time_at_{};  // world time at which the date is told again
   bool knows_time_ = false;
+  std::int64_t told_error_s_ = 0;  // of the date as the controller has it
+  TimePoint doubtful_until_{};     // what it counts in a day may span a wrong one
   energy::ModeSettings settings_;  // in force; durable by another machine
   energy::Inputs inputs_;
   TimePoint bms_heard_at_{};  // world time
   energy::PerRelay<energy::Position> contacts_{};
+  energy::PerRelay<energy::Position> commanded_{};
   energy::InverterRequest request_;
   energy::PerRelay<std::optional<TimePoint>> order_ends_at_{};
   energy::PerRelay<energy::Position> order_position_{};
   energy::PerRelay<bool> order_needs_date_{};  // restored from the store
 
-  energy::Facts durable_;
-  std::optional<energy::StoreRequest> writing_;
+  FlashStore store_;
+  energy::Facts durable_;                        // as the store has it, as far as the host knows
+  std::optional<energy::StoreRequest> writing_;  // handed to the store
+  bool is_write_refused_ = false;
+  std::optional<energy::Facts> met_by_cut_;  // was being written when the power went
 
-  PerCircuit<std::int64_t> circuit_mw_{};
-  HybridFlows flows_;
   std::int64_t hour_import_uj_ = 0;
   std::int64_t hour_export_uj_ = 0;
   std::int64_t hour_ = -1;
@@ -134,6 +163,7 @@ class HouseWorld {
   EnergyChecker energy_checker_;
   RelayChecker relay_checker_;
   FactsChecker facts_checker_;
+  StoreChecker store_checker_;
   HouseFigures figures_;
 };
 

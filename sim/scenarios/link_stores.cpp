@@ -6,36 +6,11 @@
 #include "core/base/crc.hpp"
 #include "sim/scenarios/link_sections.hpp"
 #include "sim/scenarios/link_world.hpp"
+#include "sim/scenarios/section_record.hpp"
 
 namespace amphora::sim {
 
 namespace {
-
-// ---- records in the store: version, stamp, origin, then the payload
-
-constexpr std::size_t kRecordHeader = 4 + 8 + 2 + 8;
-using RecordBytes = std::array<std::uint8_t, kRecordHeader + state::kPayloadSizeMax>;
-
-ByteSpan encode_record(const state::Record& record, RecordBytes& out) {
-  ByteWriter writer{out};
-  writer.u32(record.version);
-  writer.write<std::uint64_t>(record.stamp.physical_ms);
-  writer.u16(record.stamp.logical);
-  writer.write<std::uint64_t>(record.origin.value);
-  writer.bytes(record.payload.bytes());
-  return writer.written();
-}
-
-state::Record decode_record(ByteSpan bytes) {
-  ByteReader reader{bytes};
-  state::Record record;
-  record.version = reader.u32();
-  record.stamp.physical_ms = reader.read<std::uint64_t>();
-  record.stamp.logical = reader.u16();
-  record.origin = NodeId{reader.read<std::uint64_t>()};
-  record.payload = state::Payload{reader.take(reader.remaining())};
-  return record;
-}
 
 // ---- readings in the store: epoch, sequence, time, format, payload. More places than a queue is long.
 
@@ -53,16 +28,16 @@ void LinkWorld::restore_sections(std::uint8_t index, TimePoint at, std::size_t o
   for (const state::SectionSpec& spec : kPeerSections) {
     const StoreKey key = section_key(owner, spec.id);
     const auto read = box.store.read(key);
-    RecordBytes copy{};
+    SectionRecordBytes copy{};
     std::copy(read.bytes.begin(), read.bytes.end(), copy.begin());
-    if (plan_.sabotage == LinkSabotage::kMixesRecords && read.bytes.size() > kRecordHeader) {
+    if (plan_.sabotage == LinkSabotage::kMixesRecords && read.bytes.size() > kSectionRecordHeader) {
       copy[read.bytes.size() - 1] ^= 0xFFU;
     }
     const ByteSpan bytes = ByteSpan{copy}.first(read.bytes.size());
     box.store_checker.handle_read(now_, key, {read.state, bytes}, box.may_be_damaged);
     const bool is_forgotten = plan_.sabotage == LinkSabotage::kForgetsSettings && spec.id == 1;
     if (read.state == FlashStore::ReadState::kGood && !is_forgotten) {
-      (void)sections.restore(spec.id, decode_record(bytes));
+      (void)sections.restore(spec.id, decode_section(bytes));
     } else if (read.state == FlashStore::ReadState::kDamaged) {
       sections.report_corrupt(at, spec.id);
       if (index != kTwinBox) {
@@ -108,8 +83,8 @@ bool LinkWorld::write_section(std::uint8_t index, TimePoint, std::size_t owner,
   if (box.fails_writes) {
     return false;
   }
-  RecordBytes bytes{};
-  const ByteSpan encoded = encode_record(request.record, bytes);
+  SectionRecordBytes bytes{};
+  const ByteSpan encoded = encode_section(request.record, bytes);
   const StoreKey key = section_key(owner, request.section);
   if (!box.store.write(now_, key, encoded, request.ticket)) {
     return false;

@@ -35,16 +35,6 @@ std::size_t reading_count_max(const LinkPlan& plan) {
 
 }  // namespace
 
-SectionMark mark_of(const state::Record& record) {
-  SectionMark mark;
-  mark.version = record.version;
-  mark.stamp_ms = record.stamp.physical_ms;
-  mark.stamp_logical = record.stamp.logical;
-  mark.origin = record.origin.value;
-  mark.digest = digest_of(record.payload.bytes());
-  return mark;
-}
-
 void LinkFigures::merge(const LinkFigures& other) {
   discovery_us.merge(other.discovery_us);
   session_us.merge(other.session_us);

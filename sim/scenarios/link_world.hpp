@@ -31,6 +31,7 @@
 #include "sim/models/air.hpp"
 #include "sim/models/flash_store.hpp"
 #include "sim/scenarios/link_plan.hpp"
+#include "sim/scenarios/section_record.hpp"
 #include "sim/world/agenda.hpp"
 #include "sim/world/histogram.hpp"
 #include "sim/world/local_clock.hpp"
@@ -38,9 +39,6 @@
 #include "sim/world/wall_clock.hpp"
 
 namespace amphora::sim {
-
-// A record as the checkers compare it.
-SectionMark mark_of(const state::Record& record);
 
 struct LinkFigures {
   Histogram discovery_us;  // boot of a transmitter to the answer of its receiver; only if a session followed

@@ -24,6 +24,8 @@ void PacksWorld::boot(std::size_t index) {
           : Duration{1'000'000} -
                 LocalClock{Duration{}, plan.clock_drift_ppm}.to_local(now_).time_since_epoch();
   box.clock = LocalClock{offset, plan.clock_drift_ppm};
+  box.due_local = kNever;
+  box.due_world = kNever;
   ++box.boot_count;
   recorder_.add(now_, Channel::kNode, port(index), 1);
   packnet::NetworkConfig config;
@@ -51,6 +53,7 @@ void PacksWorld::boot(std::size_t index) {
 
 void PacksWorld::crash(std::size_t index) {
   Box& box = boxes_[index];
+  touch(index);
   recorder_.add(now_, Channel::kNode, port(index), 0);
   close_claim(box);
   box.node.reset();
@@ -67,6 +70,7 @@ void PacksWorld::crash(std::size_t index) {
 
 void PacksWorld::set_stalled(std::size_t index, bool is_stalled) {
   Box& box = boxes_[index];
+  touch(index);
   box.is_stalled = is_stalled;
   election_checker_.handle_disturbed(now_, box.segment);
   if (is_stalled) {
@@ -92,6 +96,7 @@ void PacksWorld::take_frame(std::size_t index, const can::Frame& frame) {
 // The host asks its controller, so that a state that came and went is not told.
 void PacksWorld::tell_state(std::size_t index) {
   Box& box = boxes_[index];
+  touch(index);
   if (!box.node || box.is_stalled) {
     return;
   }
@@ -112,6 +117,7 @@ void PacksWorld::tell_state(std::size_t index) {
 
 void PacksWorld::lose_offered(std::size_t index) {
   Box& box = boxes_[index];
+  touch(index);
   box.offered_at = kNever;
   if (box.is_single_shot && box.node && !box.is_stalled) {
     box.node->handle_not_sent(local(box));
@@ -133,6 +139,7 @@ void PacksWorld::step_host(std::size_t index) {
 
 void PacksWorld::pump(std::size_t index) {
   Box& box = boxes_[index];
+  touch(index);
   if (!box.node || box.is_stalled) {
     return;
   }
@@ -157,8 +164,12 @@ void PacksWorld::pump(std::size_t index) {
       break;
     }
   }
-  TimePoint next = box.clock.to_world(box.node->poll_timeout());
-  next = earliest(next, box.restart_at);
+  const TimePoint due = box.node->poll_timeout();
+  if (due != box.due_local) {
+    box.due_local = due;
+    box.due_world = box.clock.to_world(due);
+  }
+  TimePoint next = earliest(box.due_world, box.restart_at);
   next = earliest(next, box.offered_at == kNever ? kNever : box.offered_at + kMailboxAgeMax);
   agenda_.set(kFirstBox + index, std::max(next, now_));
   agenda_.set(kFirstBus + box.segment, buses_[box.segment].poll_timeout());

@@ -19,6 +19,8 @@ constexpr Duration kFrameTime{270};
 constexpr std::uint32_t kLossMax = 100'000;
 constexpr ElectionRules kLossyRules{std::chrono::seconds{2}, std::chrono::seconds{1},
                                     std::chrono::seconds{3}};
+// Up to this failover and merging are measured, though nothing is demanded of them.
+constexpr std::uint32_t kMeasuredLossMax = 200'000;
 constexpr std::uint32_t kErrorsMax = 20'000;
 constexpr std::uint32_t kBabbleMax = 50;  // percent
 
@@ -60,6 +62,9 @@ PacksWorld::PacksWorld(const PacksPlan& plan)
   }
   for (std::size_t i = 0; i < kPackBoxCount; ++i) {
     boxes_[i].stored_node = plan.boxes[i].stored_node;
+    if (plan.has_box(i)) {
+      used_.push_back(i);
+    }
   }
   agenda_.set(kFaults, TimePoint{});
   agenda_.set(kTick, TimePoint{} + kTickInterval);
@@ -71,6 +76,7 @@ void PacksWorld::run() {
   while (agenda_.next_at() <= end) {
     const std::size_t slot = agenda_.next_slot();
     now_ = std::max(now_, agenda_.next_at());
+    touched_ = 0;
     step(slot);
     check();
     if (!violations_.is_empty() && plan_.stops_at_violation) {
@@ -125,15 +131,19 @@ void PacksWorld::step_bus(std::uint8_t index) {
   while (const auto delivery = bus.poll_delivery()) {
     deliver(*delivery, index);
   }
-  for (std::size_t i = 0; i < kPackBoxCount; ++i) {
+  // Who got nothing and sent nothing has nothing new to do; its own slot wakes it.
+  for (const std::size_t i : used_) {
     Box& box = boxes_[i];
     if (!box.node || box.segment != index) {
       continue;
     }
     if (box.offered_at != kNever && bus.pending_count(port(i)) == 0) {
       box.offered_at = kNever;
+      touch(i);
     }
-    pump(i);
+    if ((touched_ >> i & 1U) != 0) {
+      pump(i);
+    }
   }
   agenda_.set(kFirstBus + index, bus.poll_timeout());
 }
@@ -141,7 +151,7 @@ void PacksWorld::step_bus(std::uint8_t index) {
 void PacksWorld::deliver(const CanBus::Delivery& delivery, std::uint8_t bus) {
   ++figures_.frames;
   recorder_.add(now_, Channel::kCanFrame, delivery.from, delivery.frame.id, delivery.frame.payload());
-  for (std::size_t i = 0; i < kPackBoxCount; ++i) {
+  for (const std::size_t i : used_) {
     Box& box = boxes_[i];
     if ((delivery.to_mask >> i & 1U) == 0 || !box.node || box.segment != bus) {
       continue;
@@ -149,6 +159,7 @@ void PacksWorld::deliver(const CanBus::Delivery& delivery, std::uint8_t bus) {
     if (loss_ppm_ > 0 && loss_rng_.chance(loss_ppm_)) {
       continue;
     }
+    touch(i);
     take_frame(i, delivery.frame);
     if (duplicate_ppm_ > 0 && loss_rng_.chance(duplicate_ppm_)) {
       take_frame(i, delivery.frame);
@@ -158,8 +169,11 @@ void PacksWorld::deliver(const CanBus::Delivery& delivery, std::uint8_t bus) {
 
 // PacksSabotage: what a host keeps from its node.
 bool PacksWorld::is_hidden(const Box& box, std::size_t index, const can::Frame& frame) const {
+  if (plan_.sabotage == PacksSabotage::kNone) {
+    return false;
+  }
   const auto address = packnet::address_of(frame);
-  if (!address || plan_.sabotage == PacksSabotage::kNone) {
+  if (!address) {
     return false;
   }
   if (plan_.sabotage == PacksSabotage::kHidesBeacons) {
@@ -226,7 +240,7 @@ void PacksWorld::note_fault_edges() {
                   static_cast<std::int64_t>(fault.kind));
     if (fault.kind == PacksFaultKind::kKillMaster) {
       victims_[i] = is_on ? master_box() : std::nullopt;
-      if (victims_[i] && !has_trouble_ && election_checker_.is_settled(0) &&
+      if (victims_[i] && is_measured_ && election_checker_.is_settled(0) &&
           election_checker_.active_count(0) > 1) {
         failover_from_ = now_;
       }
@@ -242,11 +256,10 @@ void PacksWorld::apply_faults() {
   const bool was_split = is_split_;
   is_split_ = split.has_value();
   const bool has_two_masters = election_checker_.master_count(0) > 0 && election_checker_.master_count(1) > 0;
-  for (std::size_t i = 0; i < kPackBoxCount; ++i) {
-    if (plan_.has_box(i)) {
-      move(i, static_cast<std::uint8_t>(split.value_or(0) >> (i % 32) & 1U));
-      apply_to_box(i);
-    }
+  for (const std::size_t i : used_) {
+    touch(i);
+    move(i, static_cast<std::uint8_t>(split.value_or(0) >> (i % 32) & 1U));
+    apply_to_box(i);
   }
   if (was_split && !is_split_ && has_two_masters) {
     merge_from_ = now_;
@@ -258,9 +271,9 @@ void PacksWorld::apply_faults() {
     agenda_.set(kBabbler, now_);
   }
   TimePoint next = schedule_.next_change_after(now_);
-  for (std::size_t i = 0; i < kPackBoxCount; ++i) {
+  for (const std::size_t i : used_) {
     const TimePoint boots_at = TimePoint{} + plan_.boxes[i].boots_at;
-    if (plan_.has_box(i) && boots_at > now_) {
+    if (boots_at > now_) {
       next = earliest(next, boots_at);
     }
   }
@@ -278,12 +291,14 @@ void PacksWorld::apply_rules() {
   for (std::size_t i = 0; i < plan_.pack_count; ++i) {
     has_errors = has_errors || box_fault(PacksFaultKind::kErrors, i).value_or(0) > kErrorsMax;
   }
-  has_trouble_ = loss_ppm_ > kLossMax || has_errors || (babble && (*babble >> 16U) > kBabbleMax);
+  const bool is_disturbed = has_errors || (babble && (*babble >> 16U) > kBabbleMax);
+  has_trouble_ = loss_ppm_ > kLossMax || is_disturbed;
+  is_measured_ = loss_ppm_ <= kMeasuredLossMax && !is_disturbed;
   is_load_measured_ = false;
   election_checker_.set_rules(now_, is_lossy ? kLossyRules : ElectionRules{});
   election_checker_.suspend(now_, 0, has_trouble_);
   election_checker_.suspend(now_, 1, has_trouble_);
-  if (has_trouble_) {
+  if (!is_measured_) {
     failover_from_.reset();
     merge_from_.reset();
   }
@@ -349,10 +364,11 @@ void PacksWorld::tick() {
   }
   const Duration busy = buses_[0].busy_time(now_);
   std::size_t running = 0;
-  for (const Box& box : boxes_) {
+  for (const std::size_t i : used_) {
+    const Box& box = boxes_[i];
     running += box.node && box.segment == 0 ? 1U : 0U;
   }
-  const bool has_noise = has_trouble_ || parameter(PacksFaultKind::kBabble) || running < 2;
+  const bool has_noise = !is_measured_ || parameter(PacksFaultKind::kBabble) || running < 2;
   if (is_load_measured_ && !has_noise) {
     figures_.load_permille.add((busy - busy_before_) / std::chrono::milliseconds{1});
   }
@@ -363,7 +379,7 @@ void PacksWorld::tick() {
     void* waste = ::operator new(64);
     ::operator delete(waste);
   }
-  for (std::size_t i = 0; i < kPackBoxCount; ++i) {
+  for (const std::size_t i : used_) {
     Box& box = boxes_[i];
     if (box.node && !box.is_stalled) {
       box.node->set_telemetry(make_telemetry(i));
@@ -372,24 +388,35 @@ void PacksWorld::tick() {
   }
 }
 
-void PacksWorld::check() {
-  std::array<ElectionView, kPackBoxCount> views;
-  for (std::size_t i = 0; i < kPackBoxCount; ++i) {
-    const Box& box = boxes_[i];
-    const bool is_on_bus =
-        box.told_state == can::BusState::kActive || box.told_state == can::BusState::kErrorPassive;
-    ElectionView& view = views[i];
-    view.is_running = box.node && !box.is_stalled && is_on_bus;
-    if (!view.is_running) {
-      continue;
-    }
+ElectionView PacksWorld::view_of(std::size_t index) const {
+  const Box& box = boxes_[index];
+  const bool is_on_bus =
+      box.told_state == can::BusState::kActive || box.told_state == can::BusState::kErrorPassive;
+  ElectionView view;
+  view.is_running = box.node && !box.is_stalled && is_on_bus;
+  if (view.is_running) {
     view.group = box.segment;
-    view.is_candidate = packnet::is_candidate(plan_.boxes[i].type);
+    view.is_candidate = packnet::is_candidate(plan_.boxes[index].type);
     view.id = box.node->node();
     view.is_master = box.node->is_master();
     view.master = box.node->master();
   }
-  election_checker_.check(now_, views);
+  return view;
+}
+
+void PacksWorld::check() {
+  bool has_changed = false;
+  for (std::size_t i = 0; i < used_.size(); ++i) {
+    if ((touched_ >> used_[i] & 1U) == 0) {
+      continue;
+    }
+    const ElectionView view = view_of(used_[i]);
+    has_changed = has_changed || !(view == views_[i]);
+    views_[i] = view;
+  }
+  if (has_changed || !election_checker_.is_quiet()) {
+    election_checker_.check(now_, std::span{views_}.first(used_.size()));
+  }
   if (failover_from_ && election_checker_.is_settled(0)) {
     figures_.failover_us.add((now_ - *failover_from_).count());
     failover_from_.reset();

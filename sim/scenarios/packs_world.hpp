@@ -100,6 +100,10 @@ class PacksWorld {
     TimePoint claim_from{};
     std::optional<TimePoint> claimed_at;
     std::optional<TimePoint> electing_since;
+    // The node's next time-out on its own clock and on the world's: converting is dear, and it changes
+    // seldom.
+    TimePoint due_local = kNever;
+    TimePoint due_world = kNever;
   };
 
   void step(std::size_t slot);
@@ -117,6 +121,8 @@ class PacksWorld {
   void step_bus(std::uint8_t bus);
   void deliver(const CanBus::Delivery& delivery, std::uint8_t bus);
   bool is_hidden(const Box& box, std::size_t index, const can::Frame& frame) const;
+  void touch(std::size_t index) { touched_ |= std::uint64_t{1} << index; }
+  ElectionView view_of(std::size_t index) const;
   void check();
   void finish();
 
@@ -145,10 +151,14 @@ class PacksWorld {
   Agenda agenda_{kSlotCount};
   std::array<CanBus, kBusCount> buses_;
   std::array<Box, kPackBoxCount> boxes_{};
+  std::vector<std::size_t> used_;  // boxes that the plan has
+  std::uint64_t touched_ = 0;      // bit n: box n may have changed in this step
+  std::array<ElectionView, kPackBoxCount> views_{};
   std::array<bool, kFaultsMax> is_fault_on_{};
   std::array<std::optional<std::size_t>, kFaultsMax> victims_{};
   bool is_split_ = false;
-  bool has_trouble_ = false;  // nothing is promised, nothing is measured
+  bool has_trouble_ = false;  // nothing is promised
+  bool is_measured_ = true;
   std::uint32_t loss_ppm_ = 0;
   std::uint32_t duplicate_ppm_ = 0;
   std::optional<TimePoint> failover_from_;

@@ -8,10 +8,11 @@
 
 #include "core/base/crc.hpp"
 #include "sim/scenarios/gateway_world.hpp"
-#include "sim/scenarios/house_world.hpp"
 #include "sim/scenarios/link_world.hpp"
+#include "sim/scenarios/pack_scenarios.hpp"
 #include "sim/scenarios/packs_world.hpp"
 #include "sim/scenarios/plan_builder.hpp"
+#include "sim/scenarios/scenario_run.hpp"
 
 namespace amphora::sim {
 
@@ -143,6 +144,9 @@ std::vector<ScenarioInfo> make_infos() {
   for (const HouseScenario& scenario : house_scenarios()) {
     infos.push_back(ScenarioInfo{WorldKind::kHouse, scenario.name, scenario.summary, scenario.duration});
   }
+  for (const PackScenario& scenario : pack_scenarios()) {
+    infos.push_back(ScenarioInfo{WorldKind::kPack, scenario.name, scenario.summary, scenario.duration});
+  }
   return infos;
 }
 
@@ -157,27 +161,6 @@ double processor_seconds() {
   std::timespec spec{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spec);
   return static_cast<double>(spec.tv_sec) + static_cast<double>(spec.tv_nsec) / 1e9;
-}
-
-// What every world says at its end.
-template <class World>
-void take(RunReport& report, Digest& digest, std::uint64_t seed, const Options& options, const World& world) {
-  digest.add_number(static_cast<std::int64_t>(world.recorder().digest()));
-  const bool is_first_failure = report.violation_count == 0 && !world.violations().is_empty();
-  report.violation_count += world.violations().count();
-  if (is_first_failure) {
-    report.failed_seed = seed;
-    for (std::size_t k = 0; k < world.violations().kept().size(); ++k) {
-      report.violations.push_back(world.violations().kept()[k]);
-    }
-  }
-  if (is_first_failure || (options.trace && report.violation_count == 0)) {
-    report.trace = world.recorder().lines();
-  }
-}
-
-double seconds_of(TimePoint at) {
-  return static_cast<double>(to_microseconds(at)) / 1e6;
 }
 
 // All return the virtual seconds.
@@ -267,68 +250,6 @@ double run_packs(std::string_view name, const Options& options, RunReport& repor
   return virtual_seconds;
 }
 
-void add_house_figures(RunReport& report, const HouseFigures& figures) {
-  constexpr std::int64_t kMicrojoulesPerWattHour = 3'600'000'000;
-  constexpr std::int64_t kPerKilo = 1'000;
-  const auto days_s = std::max<std::int64_t>(figures.virtual_time.count() / 1'000'000, 1);
-  const auto per_day = [days_s](std::uint64_t count) {
-    return static_cast<std::int64_t>(count) * 86'400 * kPerKilo / days_s;
-  };
-  const auto wh = [](std::int64_t microjoules) { return microjoules / kMicrojoulesPerWattHour; };
-  const EnergyTotals& energy = figures.energy;
-  report.figures.push_back(Figure{"energy_kwh",
-                                  Breakdown{{"sun", wh(energy.sun_uj)},
-                                            {"import", wh(energy.import_uj)},
-                                            {"discharged", wh(energy.discharged_uj)},
-                                            {"loads", wh(energy.load_uj)},
-                                            {"export", wh(energy.export_uj)},
-                                            {"charged", wh(energy.charged_uj)},
-                                            {"curtailed", wh(energy.curtailed_uj)},
-                                            {"inverter_loss", wh(energy.inverter_loss_uj)},
-                                            {"battery_loss", wh(energy.battery_loss_uj)},
-                                            {"unserved", wh(energy.unserved_uj)},
-                                            {"switched_off", wh(figures.switched_off_uj)},
-                                            {"car_missed", figures.car_missed_mj / 3'600'000}},
-                                  kPerKilo});
-  Breakdown operations;
-  for (std::size_t i = 0; i < energy::kRelayCount; ++i) {
-    if (house_controller_config().relays[i].is_fitted) {
-      operations.push_back(Part{energy::to_text(energy::relay_at(i)), per_day(figures.switches[i])});
-    }
-  }
-  report.figures.push_back(Figure{"relay_operations_per_day", operations, kPerKilo});
-  report.figures.push_back(Figure{"energy_error_percent", figures.error_ppm_max, 10'000});
-  report.figures.push_back(Figure{"state_writes_per_year", per_day(figures.state_writes) * 365, kPerKilo});
-  report.figures.push_back(Figure{"time_to_limit", figures.time_to_limit_min, 60});
-  Breakdown warnings;
-  for (std::size_t i = 0; i < figures.warnings.size(); ++i) {
-    warnings.push_back(Part{energy::to_text(static_cast<energy::Warning>(i)),
-                            static_cast<std::int64_t>(figures.warnings[i])});
-  }
-  report.figures.push_back(Figure{"warnings", warnings, 1});
-  report.figures.push_back(
-      Figure{"cost", figures.import_cost / 100'000'000 - figures.export_income / 100'000'000, 100});
-  report.figures.push_back(Figure{"output_trips", static_cast<std::int64_t>(figures.trips), 1});
-  report.figures.push_back(Figure{"evaluations", static_cast<std::int64_t>(figures.evaluations), 1});
-}
-
-double run_houses(std::string_view name, const Options& options, RunReport& report, Digest& digest) {
-  HouseFigures figures;
-  double virtual_seconds = 0;
-  for (std::uint64_t i = 0; i < options.seeds; ++i) {
-    HousePlan plan = *make_house_plan(name, options.seed + i, options.duration, options.house);
-    plan.sabotage = options.house_sabotage;
-    report.duration = plan.duration;
-    const auto world = std::make_unique<HouseWorld>(plan);
-    world->run();
-    virtual_seconds += seconds_of(world->now());
-    figures.merge(world->figures());
-    take(report, digest, plan.seed, options, *world);
-  }
-  add_house_figures(report, figures);
-  return virtual_seconds;
-}
-
 }  // namespace
 
 std::span<const ScenarioInfo> list() {
@@ -377,6 +298,9 @@ std::optional<RunReport> run(std::string_view name, const Options& options) {
       break;
     case WorldKind::kHouse:
       virtual_seconds = run_houses(found->name, options, report, digest);
+      break;
+    case WorldKind::kPack:
+      virtual_seconds = run_whole_packs(found->name, options, report, digest);
       break;
   }
   const double spent = processor_seconds() - started;

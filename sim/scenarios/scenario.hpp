@@ -22,6 +22,7 @@
 #include "sim/scenarios/gateway_plan.hpp"
 #include "sim/scenarios/house_scenarios.hpp"
 #include "sim/scenarios/link_scenarios.hpp"
+#include "sim/scenarios/pack_plan.hpp"
 #include "sim/scenarios/packs_scenarios.hpp"
 #include "sim/world/histogram.hpp"
 
@@ -32,10 +33,11 @@ enum class WorldKind : std::uint8_t {
   kGateway,  // gateway_world.hpp: a bms-gateway between its wires
   kLink,     // link_world.hpp: transmitters and a receiver on the air
   kPacks,    // packs_world.hpp: packs on a CAN bus
-  kHouse     // house_world.hpp: sun, battery, grid and the controller of the relays between them
+  kHouse,    // house_world.hpp: sun, battery, grid and the controller of the relays between them
+  kPack      // pack_world.hpp: whole packs on a bus, each with its BMS and its house
 };
 constexpr std::string_view to_text(WorldKind kind) {
-  constexpr std::string_view kNames[] = {"gateway", "link", "packs", "house"};
+  constexpr std::string_view kNames[] = {"gateway", "link", "packs", "house", "pack"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -60,6 +62,7 @@ struct Options {
   Sabotage sabotage = Sabotage::kNone;
   LinkSabotage link_sabotage = LinkSabotage::kNone;
   HouseSabotage house_sabotage = HouseSabotage::kNone;
+  PackSabotage pack_sabotage = PackSabotage::kNone;
 };
 
 // Several numbers under one name, each with its own.
@@ -69,10 +72,17 @@ struct Part {
 };
 using Breakdown = std::vector<Part>;
 
+// The same breakdown for several cases.
+struct Row {
+  std::string name;
+  Breakdown parts;
+};
+using Table = std::vector<Row>;
+
 struct Figure {
   std::string_view name;
   // A distribution, one number, or several; in units of 1/divisor.
-  std::variant<Histogram, std::int64_t, Breakdown> value;
+  std::variant<Histogram, std::int64_t, Breakdown, Table> value;
   std::int64_t divisor = 1;
 };
 

@@ -6,7 +6,10 @@
 
 #include "core/base/crc.hpp"
 #include "sim/scenarios/gateway_world.hpp"
+#include "sim/scenarios/house_world.hpp"
 #include "sim/scenarios/link_world.hpp"
+#include "sim/scenarios/pack_scenarios.hpp"
+#include "sim/scenarios/pack_world.hpp"
 #include "sim/scenarios/packs_world.hpp"
 #include "sim/scenarios/plan_builder.hpp"
 
@@ -55,7 +58,9 @@ std::size_t fault_count_of(WorldKind world, std::uint64_t seed) {
     case WorldKind::kPacks:
       return make_random_packs_plan(seed).faults.size();
     case WorldKind::kHouse:
-      break;  // no random houses: their faults are the scenarios' own
+      return make_random_house_plan(seed).faults.size();
+    case WorldKind::kPack:
+      return make_random_pack_plan(seed).faults.size();
   }
   return 0;
 }
@@ -105,6 +110,11 @@ WorldKind world_of(std::uint64_t seed) {
   Rng rng{seed ^ 0x576F'726C'6400'0000U};
   const bool is_gateway = rng.chance(500'000);
   const bool is_packs = rng.chance(300'000);
+  const bool is_house = rng.chance(200'000);
+  const bool is_whole_pack = rng.chance(100'000);
+  if (is_house || is_whole_pack) {
+    return is_house ? WorldKind::kHouse : WorldKind::kPack;
+  }
   return is_packs ? WorldKind::kPacks : is_gateway ? WorldKind::kGateway : WorldKind::kLink;
 }
 
@@ -121,6 +131,20 @@ ReplayReport replay(const Excerpt& excerpt, const SwarmSabotage& sabotage) {
     cut(plan, excerpt);
     plan.sabotage = sabotage.gateway;
     return run_world<GatewayWorld>(plan);
+  }
+  if (world == WorldKind::kHouse) {
+    HousePlan plan = make_random_house_plan(excerpt.seed);
+    cut(plan, excerpt);
+    plan.sabotage = sabotage.house;
+    return run_world<HouseWorld>(plan);
+  }
+  if (world == WorldKind::kPack) {
+    PackPlan plan = make_random_pack_plan(excerpt.seed);
+    const Duration whole = plan.duration;
+    cut(plan, excerpt);
+    plan.is_whole = plan.duration >= whole;
+    plan.sabotage = sabotage.pack;
+    return run_world<PackWorld>(plan);
   }
   LinkPlan plan = make_random_link_plan(excerpt.seed);
   const Duration whole = plan.duration;

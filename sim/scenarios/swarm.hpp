@@ -24,6 +24,8 @@ struct SwarmSabotage {
   Sabotage gateway = Sabotage::kNone;
   LinkSabotage link = LinkSabotage::kNone;
   PacksSabotage packs = PacksSabotage::kNone;
+  HouseSabotage house = HouseSabotage::kNone;
+  PackSabotage pack = PackSabotage::kNone;
 };
 
 struct SwarmOptions {

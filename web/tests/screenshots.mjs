@@ -41,6 +41,27 @@ const kStates = [
     press: "Pair a receiver",
     full: true,
   },
+  { name: "pack_overview", path: "/#/", options: { role: "pack", power_w: 1180, grid_w: 0 } },
+  { name: "pack_overview_out", path: "/#/", options: { role: "pack", power_w: -640, soc_percent: 18.2 } },
+  { name: "pack_overview_all", path: "/#/", options: { role: "pack", power_w: 1180 }, press_switch: "All packs" },
+  {
+    name: "pack_overview_many",
+    path: "/#/",
+    options: { role: "pack", power_w: 1180, pack_count: 8, pack_away: 31 },
+    press_switch: "All packs",
+  },
+  { name: "pack_overview_one", path: "/#/", options: { role: "pack", pack_count: 1, power_w: 3, home_w: 412 } },
+  { name: "pack_overview_safe", path: "/#/", options: { role: "pack", bms_silent: true }, silent_s: 30 },
+  { name: "pack_modes", path: "/#/modes", options: { role: "pack", hindered: "grid" }, full: true },
+  { name: "pack_modes_safe", path: "/#/modes", options: { role: "pack", bms_silent: true }, silent_s: 30, full: true },
+  { name: "pack_network", path: "/#/network", options: { role: "pack", pack_away: 9 }, full: true },
+  {
+    name: "pack_network_plain",
+    path: "/#/network",
+    options: { role: "pack", pack_security: "plain", pack_count: 1 },
+    full: true,
+  },
+  { name: "pack_settings", path: "/#/settings", options: { role: "pack" }, full: true },
   { name: "events", path: "/#/events", options: {} },
   { name: "sign_in", path: "/#/", options: { login: "required" } },
   { name: "set_up", path: "/#/", options: { login: "required", first_run: true } },
@@ -49,6 +70,7 @@ const kStates = [
 for (const entry of kStates) {
   if (wanted.length > 0 && !wanted.includes(entry.name)) continue;
   const server = await start_dev_server(0, entry.options);
+  if (entry.silent_s) server.box.silent_s = entry.silent_s;
   if (entry.away_s) server.box.link.set_away(entry.away_s);
   if (entry.conflict) {
     const conflict_at = new Date().toISOString();
@@ -69,6 +91,7 @@ for (const entry of kStates) {
           .click();
         await browser.page.locator(".code").waitFor();
       }
+      if (entry.press_switch) await browser.page.getByRole("button", { name: entry.press_switch }).click();
       await browser.page.screenshot({
         path: `${folder}/${entry.name}_${size}_${colorScheme}.png`,
         fullPage: entry.full === true,

@@ -38,6 +38,7 @@ enum class InverterProtocol : std::uint8_t { kVictron };
 enum class Login : std::uint8_t { kRequired, kNone };
 enum class RadioMode : std::uint8_t { kSealed, kPlain };
 enum class BusMode : std::uint8_t { kSealed, kPlain };
+enum class ClockUse : std::uint8_t { kSynchronised, kTrusted, kNever };
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 
 struct BoxSection {
@@ -98,6 +99,7 @@ struct ProtectionSection {
 struct BusSection {
   std::string interface;  // empty: a pack alone
   BusMode mode = BusMode::kSealed;
+  ClockUse host_clock = ClockUse::kSynchronised;
   std::string key_file;
   std::string gateway;
   std::string hardware;

@@ -17,6 +17,10 @@ using energy::Relay;
 constexpr std::array kBusModes{
     choice("sealed", BusMode::kSealed, "Commands are authenticated"),
     choice("plain", BusMode::kPlain, "Commands count as they are; for commissioning only")};
+constexpr std::array kClockUses{
+    choice("synchronised", ClockUse::kSynchronised, "While a time server keeps it right"),
+    choice("trusted", ClockUse::kTrusted, "Always"),
+    choice("never", ClockUse::kNever, "Only the gateway on the bus tells the time")};
 
 // Where one place is measured, or what works one contact: a text that only the file may say, because it names
 // devices of the machine.
@@ -154,6 +158,16 @@ constexpr std::array kRows{
     device("bus", "gateway", "Gateway", TextRule::kOptionalHardware,
            "Hardware number of the gateway whose sealed commands count.",
            text<&Config::bus, &BusSection::gateway>()),
+    Field{.section = "bus",
+          .key = "host_clock",
+          .title = "Clock of this computer",
+          .unit = "",
+          .kind = Kind::kChoice,
+          .choices = kClockUses,
+          .roles = kPackRole,
+          .is_file_only = true,
+          .help = "Whether this computer's clock counts while no gateway on the bus tells the time.",
+          .access = number<&Config::bus, &BusSection::host_clock>()},
     device("bus", "hardware", "Hardware number", TextRule::kOptionalHardware,
            "What this pack is called on the bus; empty: made from the identity of the machine and the name "
            "of the box. Two packs must never have the same.",

@@ -89,7 +89,7 @@ x = 1
   EXPECT_THAT(
       errors,
       ElementsAre(
-          R"(f.toml:1:8: role: "gateway" is not known; allowed: "bms-gateway", "transmitter", "receiver")",
+          R"(f.toml:1:8: role: "gateway" is not known; allowed: "bms-gateway", "transmitter", "receiver", "pack")",
           R"(f.toml:2:1: nmae: is not a key of this section; did you mean "name"?)",
           R"(f.toml:4:8: bms.port: is not a text in quotes; allowed: an absolute path, or "" for none)",
           "f.toml:5:20: bms.poll_interval_ms: 50 is out of range; allowed: 100 to 10000 ms, whole numbers",

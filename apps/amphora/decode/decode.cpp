@@ -24,8 +24,9 @@ bool decode_from(const std::string& protocol, int input) {
   if (protocol == "link") {
     return decode::decode_stream(*decode::make_link_decoder(), input, STDOUT_FILENO);
   }
-  const auto decoder =
-      protocol == "victron" ? decode::make_victron_decoder() : decode::make_tinybms_decoder();
+  const auto decoder = protocol == "victron"   ? decode::make_victron_decoder()
+                       : protocol == "packnet" ? decode::make_packnet_decoder()
+                                               : decode::make_tinybms_decoder();
   return decode::decode_stream(*decoder, input, STDOUT_FILENO);
 }
 
@@ -56,13 +57,14 @@ void add_decode(CLI::App& parent, Action& chosen) {
                                   "  candump can0 | amphora decode victron\n"
                                   "  amphora decode victron capture.log\n"
                                   "  echo 'rx AA 1B 06 16 01 14 01 16 01 0E 4E' | amphora decode tinybms\n"
+                                  "  candump -L can0 | amphora decode packnet\n"
                                   "  amphora decode link radio.pcap\n"
                                   "  tcpdump -U -i wlan1 -w - | amphora decode link");
   auto options = std::make_shared<DecodeOptions>();
   command->add_option("protocol", options->protocol, "Protocol of the frames")
       ->required()
-      ->check(CLI::IsMember({"victron", "tinybms", "link"}))
-      ->type_name("victron|tinybms|link");
+      ->check(CLI::IsMember({"victron", "tinybms", "link", "packnet"}))
+      ->type_name("victron|tinybms|link|packnet");
   command->add_option("file", options->file, "Log or capture; standard input without it")->type_name("FILE");
   command->callback([&chosen, options] { chosen = [options] { return run_decode(*options); }; });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// amphora decode victron|tinybms|link [FILE]
+// amphora decode victron|tinybms|link|packnet [FILE]
 #pragma once
 
 #include "apps/amphora/command.hpp"

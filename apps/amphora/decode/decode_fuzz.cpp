@@ -11,7 +11,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace amphora::decode;
   const std::string_view text{reinterpret_cast<const char*>(data), size};
-  for (const auto& decoder : {make_victron_decoder(), make_tinybms_decoder()}) {
+  for (const auto& decoder : {make_victron_decoder(), make_tinybms_decoder(), make_packnet_decoder()}) {
     std::istringstream lines{decode_all(*decoder, text)};
     std::string line;
     while (std::getline(lines, line)) {

@@ -53,6 +53,7 @@ void append_error(std::uint64_t line_number, std::string_view text, std::string_
 
 std::unique_ptr<LineDecoder> make_victron_decoder();
 std::unique_ptr<LineDecoder> make_tinybms_decoder();
+std::unique_ptr<LineDecoder> make_packnet_decoder();
 // A pcap capture (link types 127 and 105) or lines with the bytes of a message in hexadecimal.
 std::unique_ptr<ByteDecoder> make_link_decoder();
 

@@ -297,7 +297,7 @@ std::string pack_configuration(const House& house, const DemoPack& pack) {
       "\n[bms]\ndriver = \"modbus\"\nport = {}\nprofile = \"full\"\n"
       "\n[battery]\nchemistry = \"lfp\"\nseries_cells = 16\ncapacity_ah = 100\n"
       "\n[bus]\ninterface = {}\nmode = \"sealed\"\nkey_file = {}\ngateway = \"{}\"\n"
-      "hardware = \"020000000000000{}\"\n",
+      "hardware = \"020000000000000{}\"\nhost_clock = \"trusted\"\n",
       number, quoted(pack.bms_link), quoted(house.pack_can), quoted(house.bus_key_file()), kGatewayHardware,
       number);
   text += "\n[inputs]\n";

@@ -351,6 +351,11 @@ void Box::tick(TimePoint now) {
   }
   if (pack_) {
     pack_->handle_tick(now);
+    if (pack_->is_restart_due(now)) {
+      // Ends cleanly; the service manager starts it again.
+      loop_.stop();
+      return;
+    }
   }
   watch_storage();
   update_hub(now);

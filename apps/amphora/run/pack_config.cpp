@@ -68,6 +68,18 @@ void add_network(node::PackConfig& node, const config::Config& config, std::stri
   node.network.gate.key = packnet::command_key(bus, config::parse_hardware(config.bus.gateway).value_or(0));
 }
 
+runtime::HostTime to_host_time(config::ClockUse use) {
+  switch (use) {
+    case config::ClockUse::kSynchronised:
+      return runtime::HostTime::kSynchronised;
+    case config::ClockUse::kTrusted:
+      return runtime::HostTime::kTrusted;
+    case config::ClockUse::kNever:
+      break;
+  }
+  return runtime::HostTime::kNever;
+}
+
 }  // namespace
 
 runtime::PackOptions to_pack_options(const config::Config& config, std::string_view machine_id,
@@ -101,6 +113,7 @@ runtime::PackOptions to_pack_options(const config::Config& config, std::string_v
   options.indicator.digits = spec_or_none(runtime::parse_digits_spec(config.indicator.digits));
   options.indicator.leds = spec_or_none(runtime::parse_leds_spec(config.indicator.leds));
   options.indicator.buzzer = spec_or_none(runtime::parse_buzzer_spec(config.indicator.buzzer));
+  options.host_time = to_host_time(config.bus.host_clock);
   return options;
 }
 

@@ -84,16 +84,15 @@ std::string_view position_text(energy::Position position) {
 
 Told describe_switch(const energy::Event& event) {
   const bool is_safety = event.holder == energy::Holder::kSafety;
-  return tell(
-      is_safety ? EventLevel::kWarning : EventLevel::kInfo, "energy", "relay_switched",
-      fmt::format("{} {}: {} {}", title_of(event.relay), position_text(event.position),
-                  event.holder == energy::Holder::kDefault ? std::string{}
-                                                           : fmt::format("{}.", title_of(event.holder)),
-                  meaning_of(event.reason)),
-      {{"relay", to_text(event.relay)},
-       {"position", to_text(event.position)},
-       {"holder", to_text(event.holder)},
-       {"reason", to_text(event.reason)}});
+  const bool is_held = event.holder != energy::Holder::kDefault;
+  return tell(is_safety ? EventLevel::kWarning : EventLevel::kInfo, "energy", "relay_switched",
+              fmt::format("{} {}{}. {}", title_of(event.relay), position_text(event.position),
+                          is_held ? fmt::format(": {}", title_of(event.holder)) : std::string{},
+                          meaning_of(event.reason)),
+              {{"relay", to_text(event.relay)},
+               {"position", to_text(event.position)},
+               {"holder", to_text(event.holder)},
+               {"reason", to_text(event.reason)}});
 }
 
 Told describe(const energy::Event& event, const runtime::PackOptions&) {
@@ -321,7 +320,8 @@ Told describe(const node::PackEvent& event, const runtime::PackOptions&) {
     case kIdentify:
       return tell(EventLevel::kInfo, "packnet", "identify", "Somebody wants to see which pack this is.");
     case kRestartOrdered:
-      return tell(EventLevel::kNotice, "packnet", "restart_ordered", "The gateway orders a restart.");
+      return tell(EventLevel::kNotice, "packnet", "restart_ordered",
+                  "The gateway orders a restart: the program ends, and its service starts it again.");
     case kCommand: {
       const auto* opcode = packnet::find_opcode(event.opcode);
       const bool is_done = event.result == packnet::CommandResult::kDone;

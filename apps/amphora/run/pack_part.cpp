@@ -16,6 +16,8 @@ namespace {
 using runtime::EventLevel;
 
 constexpr Duration kSamplePeriod = std::chrono::seconds{10};
+// For the acknowledgement of a restart to reach the bus.
+constexpr Duration kRestartAfter = std::chrono::milliseconds{500};
 
 }  // namespace
 
@@ -108,6 +110,10 @@ void PackPart::take_notices() {
 void PackPart::handle(const node::PackNodeEvent& event) {
   if (const auto* replica = std::get_if<state::ReplicaEvent>(&event.what)) {
     follow_store(*replica);
+  }
+  const auto* pack = std::get_if<node::PackEvent>(&event.what);
+  if (pack != nullptr && pack->kind == node::PackEvent::Kind::kRestartOrdered) {
+    restart_at_ = loop_.now() + kRestartAfter;
   }
   if (is_repeated(event)) {
     return;

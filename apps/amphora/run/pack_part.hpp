@@ -38,6 +38,9 @@ class PackPart {
   void stop();
   void handle_tick(TimePoint now);
 
+  // The gateway has ordered a restart, and the answer to it has had its time.
+  bool is_restart_due(TimePoint now) const { return now >= restart_at_; }
+
   // Topics that inputs of kind mqtt need.
   std::vector<std::string> topics() const;
   void handle_mqtt(std::string_view topic, std::string_view payload);
@@ -99,6 +102,7 @@ class PackPart {
   runtime::PackReportPtr report_;
   TimePoint report_at_{};
   TimePoint sample_due_{};
+  TimePoint restart_at_ = kNever;
   std::optional<std::uint8_t> told_refusal_;  // of the BMS, until it answers
   std::uint64_t token_ = 0;
   std::map<std::uint64_t, PendingChange> changes_;                   // by token

@@ -206,14 +206,23 @@ TEST(PackState, FiguresForPrometheus) {
   EXPECT_EQ(text.find("amphora_relay_closed{relay=\"water_heater\"}"), std::string::npos);
 }
 
+packnet::NetworkEvent network_event(packnet::NetworkEvent::Kind kind) {
+  packnet::NetworkEvent event;
+  event.kind = kind;
+  event.node = 12;
+  return event;
+}
+
 TEST(PackEvents, RoutineOnesAreNotTold) {
   const runtime::PackOptions options = to_pack_options(pack_config(), "machine", "");
   const auto told = [&options](const auto& what) {
     return describe(node::PackNodeEvent{at_second(1), what}, options);
   };
-  EXPECT_FALSE(told(packnet::NetworkEvent{.kind = packnet::NetworkEvent::Kind::kTelemetry}));
-  EXPECT_FALSE(told(packnet::NetworkEvent{.kind = packnet::NetworkEvent::Kind::kTime}));
-  EXPECT_FALSE(told(state::ReplicaEvent{.kind = state::ReplicaEvent::Kind::kStored}));
+  EXPECT_FALSE(told(network_event(packnet::NetworkEvent::Kind::kTelemetry)));
+  EXPECT_FALSE(told(network_event(packnet::NetworkEvent::Kind::kTime)));
+  state::ReplicaEvent stored;
+  stored.kind = state::ReplicaEvent::Kind::kStored;
+  EXPECT_FALSE(told(stored));
   EXPECT_FALSE(told(modbus::PollerEvent{.kind = modbus::PollerEvent::Kind::kUpdated}));
   EXPECT_FALSE(told(tinybms::DriverEvent{tinybms::StatisticsRead{}}));
 }
@@ -243,8 +252,7 @@ TEST(PackEvents, EachOtherHasASentenceALevelAndItsNumbers) {
   }
   for (const auto kind :
        {packnet::NetworkEvent::Kind::kNodeClaimed, packnet::NetworkEvent::Kind::kBecameMaster}) {
-    const packnet::NetworkEvent event{.kind = kind, .node = 12};
-    EXPECT_EQ(describe(node::PackNodeEvent{at_second(1), event}, options)->source, "packnet");
+    EXPECT_EQ(describe(node::PackNodeEvent{at_second(1), network_event(kind)}, options)->source, "packnet");
   }
 }
 

@@ -62,6 +62,7 @@ void Pack::carry_out(TimePoint now, const packnet::ReceivedCommand& received) {
       return;
     case Opcode::kRequestSection:
     case Opcode::kUpdateControl:
+    case Opcode::kEpoch:
     case Opcode::kSeal:
       break;
   }

@@ -22,6 +22,23 @@ for number in (3, 4, 5):
     assert lines[number - 1]["line"] == number and lines[number - 1]["error"], lines[number - 1]
 assert lines[5]["name"] == "keepalive"
 
+# The pack network, beside frames of others.
+LOG = """\
+(1600000000.25) can0 105#0072141EFBFF851A
+can0  20C   [8]  04 01 02 02 1E 00
+can0 20C#040102021E00
+can0 7FF#0D1503070B1A0401
+can0 351#4302E8039E07D001
+"""
+lines = [json.loads(line) for line in run("decode", "packnet", text=LOG).stdout.splitlines()]
+assert len(lines) == 5, lines
+assert lines[0] == {"id": "0x105", "time": 1600000000.25, "interface": "can0", "name": "telemetry", "sender": 5, "page": 0,
+                    "voltage_v": 52.34, "current_a": -12.5, "soc_percent": 67.89}, lines[0]
+assert "cut short" in lines[1]["error"], lines[1]
+assert (lines[2]["opcode"], lines[2]["relay"], lines[2]["order"], lines[2]["minutes"]) == ("set_relay", "pool_pump", "auto", 30)
+assert lines[3]["wall_time"] == "2026-11-21T14:03:07+01:00", lines[3]
+assert lines[4]["error"] == "not_ours", lines[4]
+
 with folder() as place:
     (place / "log").write_text("tx AA 1B 3F 1B\nrx AA 1B 06 16 01 14 01 16 01 0E 4E\n")
     lines = [json.loads(line) for line in run("decode", "tinybms", place / "log").stdout.splitlines()]

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import tty
 
 from program import emulator, folder, run, wait_for
 
@@ -51,6 +52,32 @@ with folder() as place:
     (place / "file").write_text("mine")
     errors = run("emulate", "tinybms", "--pty", place / "file", code=1).stderr
     assert "is not a symbolic link" in errors and (place / "file").read_text() == "mine", errors
+
+    # A BMS on Modbus RTU; tests/system/modbus judges its answers.
+    with emulator("modbus-bms", "--pty", link, "--cells", 8, "--soc", 67) as bms:
+        bms.expect(event="ready", device="modbus-bms", link=str(link))
+        request = bytes.fromhex("010300000002c40b")
+        with open(link, "r+b", buffering=0) as line:
+            tty.setraw(line)
+            line.write(request)
+            answer = b""
+            while len(answer) < 9:
+                answer += line.read(9 - len(answer))
+            assert answer[:3] == bytes([1, 3, 4]) and 200 < int.from_bytes(answer[3:5], "big") < 290, answer
+            line.write(bytes.fromhex("010600000002080b"))
+            bms.expect(event="refused", function=6, register=0, exception=1)
+        bms.say("over-voltage 1")
+        bms.expect(event="fault", fault="over-voltage")
+        bms.expect(event="fault", fault="none")
+        bms.say("unplug 1")
+        bms.expect(event="unplugged")
+        bms.expect(event="ready")
+        bms.child.send_signal(signal.SIGUSR1)
+        bms.expect(event="fault", fault="silent")
+        bms.say("quit")
+        assert bms.child.wait(timeout=60) == 0
+    assert not os.path.lexists(link), "the link outlived the emulator"
+    assert "--fault" in run("emulate", "modbus-bms", "--fault", "lazy", code=2).stderr
 
     with emulator("gx", "--can", f"udp://239.74.163.2:{free_udp_port()}") as gx:
         gx.expect(event="bus", state="active")

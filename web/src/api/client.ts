@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to the box. Every failure becomes an ApiError with a sentence a person can read: what the box answered, or
 // that it did not answer. Nothing is retried here except a write that was refused for an outdated CSRF token, once.
+import type { RelayOrder } from "./pack_types";
 import type {
   BmsSettings,
   BmsWriteResult,
@@ -158,3 +159,9 @@ export const enter_pairing_code = (code: string) =>
   request<{ result: string }>("POST", "pairing", { action: "enter_code", code });
 export const forget_peer = (node: string) =>
   request<{ result?: string }>("POST", "pairing", { action: "forget", node });
+
+// minutes: how long the order stands. An order "auto" ends one, and has none.
+export const order_relay = (relay: string, order: RelayOrder, minutes?: number) =>
+  request<unknown>("POST", "relay", minutes === undefined ? { relay, order } : { relay, order, minutes });
+export const reset_grid_energy = () => request<unknown>("POST", "grid_energy/reset", {});
+export const identify = (seconds: number) => request<unknown>("POST", "identify", { seconds });

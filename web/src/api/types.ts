@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the box says, as it stands on the wire. Field names end in their unit; a value that is not known is absent
 // (`undefined` here), never null, 0 or -1. Current and power are positive while charging.
+import type { Energy, Indicator, Modes, Packs } from "./pack_types";
 
 export interface Box {
   name: string;
@@ -255,6 +256,10 @@ export interface BoxState {
   control?: Control;
   link?: Link;
   sections?: SectionsNotice;
+  energy?: Energy;
+  modes?: Modes;
+  packs?: Packs;
+  indicator?: Indicator;
 }
 
 export type GroupName = keyof BoxState;
@@ -269,11 +274,27 @@ export const kGroupNames: GroupName[] = [
   "control",
   "link",
   "sections",
+  "energy",
+  "modes",
+  "packs",
+  "indicator",
 ];
 
 export type EventLevel = "info" | "notice" | "warning" | "error";
 export const kEventLevels: EventLevel[] = ["info", "notice", "warning", "error"];
-export const kEventSources = ["bms", "inverter", "mqtt", "storage", "settings", "auth", "box", "link"] as const;
+export const kEventSources = [
+  "bms",
+  "inverter",
+  "mqtt",
+  "storage",
+  "settings",
+  "auth",
+  "box",
+  "link",
+  "energy",
+  "packnet",
+  "pack",
+] as const;
 
 export interface BoxEvent {
   id: number;
@@ -366,7 +387,7 @@ export interface BoxField {
   name: string;
   title: string;
   unit?: string;
-  kind: "number" | "text" | "choice" | "bool" | "secret" | "ip";
+  kind: "number" | "text" | "choice" | "bool" | "secret" | "ip" | "window";
   value?: number | string | boolean;
   min?: number;
   max?: number;

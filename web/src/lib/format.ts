@@ -37,6 +37,12 @@ export function power(value_w: number | undefined): Quantity {
   return { text: format_number(magnitude / 1000, 2), unit: "kW" };
 }
 
+// The same in whole watts up to 100 kW, for figures that are added up beside each other.
+export function power_in_watts(value_w: number | undefined): Quantity {
+  const is_large = value_w !== undefined && Math.abs(value_w) >= 100_000;
+  return is_large || value_w === undefined ? power(value_w) : { text: format_number(Math.abs(value_w), 0), unit: "W" };
+}
+
 export function signed(text: string, value: number | undefined): string {
   return value !== undefined && value > 0 && Number(text) !== 0 ? `+${text}` : text;
 }

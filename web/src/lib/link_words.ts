@@ -23,6 +23,7 @@ const kRoles: Record<string, string> = {
   "bms-gateway": "BMS gateway",
   transmitter: "Transmitter",
   receiver: "Receiver",
+  pack: "Energy pack",
 };
 export const describe_role = (role: string, link?: Link) =>
   `${kRoles[role] ?? humanise(role)}${role === "bms-gateway" && link ? " and transmitter" : ""}`;

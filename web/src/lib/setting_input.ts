@@ -10,6 +10,10 @@ export interface NumberRule {
   unit?: string;
 }
 
+// A number of minutes that stands for a time of day, by the wire's naming.
+export const is_minute_of_day = (field: { kind: string; name: string }) =>
+  field.kind === "number" && field.name.endsWith("_minute");
+
 export type Parsed = { value: number } | { error: string };
 
 export function range_text(rule: NumberRule): string {

@@ -130,5 +130,8 @@ const kSources: Record<string, string> = {
   auth: "Sign-in",
   box: "Box",
   link: "Radio link",
+  energy: "Energy",
+  packnet: "Pack network",
+  pack: "Pack",
 };
 export const describe_source = (source: string) => kSources[source] ?? humanise(source);

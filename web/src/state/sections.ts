@@ -23,6 +23,8 @@ export const section_key = (scope: string, section: string) => `${scope}/${secti
 
 function origin_text(section: StateSection): string {
   if (section.origin_is_self) return "in another browser";
+  if (state.peek().packs !== undefined)
+    return section.origin === undefined ? "on another pack" : `on another pack (${section.origin})`;
   const peer = peers.peek().find((entry) => entry.node === section.origin);
   if (peer) return `by ${name_of_peer(peer, state.peek().link?.role)}`;
   return section.origin === undefined ? "on the other side" : `by ${section.origin}`;

@@ -31,9 +31,12 @@ export const is_from_storage = signal(false);
 export const state = computed(() => received.value.state);
 export const is_connected = computed(() => connection.value === "live" || connection.value === "polling");
 export const is_receiver = computed(() => state.value.box?.role === "receiver");
+export const is_pack = computed(() => state.value.box?.role === "pack");
 export const peers = computed(() => state.value.link?.peers ?? []);
-// An unsealed radio can be listened to and fooled: this is told on every page.
+// An unsealed radio can be listened to and fooled: this is told on every page. So is a pack network that takes orders from
+// anyone on its bus.
 export const is_radio_open = computed(() => state.value.link?.mode === "plain");
+export const is_pack_network_open = computed(() => state.value.packs?.security === "plain");
 
 export const can_write = computed(() => {
   const s = session.value;
@@ -91,6 +94,12 @@ export const is_battery_stale = computed(() => {
   return state.value.battery?.online === false || age > kStaleAfterMs || connection.value === "offline";
 });
 
+export const energy_age_ms = computed(() => age_of("energy", state.value.energy?.age_ms));
+export const is_energy_stale = computed(() => {
+  const age = energy_age_ms.value;
+  return age !== undefined && (age > kStaleAfterMs || connection.value === "offline");
+});
+
 // A span that the box counted when it sent the group, continued by this page's clock while the box answers.
 export function running_s(name: GroupName, seconds: number | undefined): number | undefined {
   const at = received.value.at[name];
@@ -98,11 +107,20 @@ export function running_s(name: GroupName, seconds: number | undefined): number 
   return is_connected.value ? seconds + Math.max(0, page_now.value - at) / 1000 : seconds;
 }
 
+// The same for a span that runs out.
+export function left_s(name: GroupName, seconds: number | undefined): number | undefined {
+  const at = received.value.at[name];
+  if (seconds === undefined || at === undefined) return undefined;
+  return is_connected.value ? Math.max(0, seconds - Math.max(0, page_now.value - at) / 1000) : seconds;
+}
+
 export function group_age_ms(name: GroupName): number | undefined {
+  if (name === "energy") return energy_age_ms.value;
   return name === "battery" ? battery_age_ms.value : connected_age(name);
 }
 export function is_group_stale(name: GroupName): boolean {
   if (name === "battery") return is_battery_stale.value;
+  if (name === "energy") return is_energy_stale.value;
   return received.value.at[name] !== undefined && !is_connected.value;
 }
 

@@ -7,7 +7,7 @@ import { ApiError, type EventFilter, fetch_events } from "../api/client";
 import { type BoxEvent, type EventLevel, kEventLevels, kEventSources } from "../api/types";
 import { humanise, long_date, time_of_day } from "../lib/format";
 import { describe_source, type Tone } from "../lib/words";
-import { is_connected, live_events, state } from "../state/store";
+import { is_connected, is_pack, live_events, state } from "../state/store";
 import { Card, Failure, Loading, Pill } from "./parts/card";
 
 const kPageSize = 100;
@@ -67,6 +67,13 @@ function all_events(): BoxEvent[] {
   return [...fresh, ...fetched].sort((a, b) => b.id - a.id);
 }
 
+// Sources that only some boxes have.
+const kPackSources = ["energy", "packnet", "pack"];
+function has_source(name: string): boolean {
+  if (name === "link") return state.value.link !== undefined;
+  return is_pack.value || !kPackSources.includes(name);
+}
+
 let typing_timer: number | undefined;
 function handle_words(text: string): void {
   words.value = text;
@@ -104,13 +111,11 @@ function Filters() {
             }}
           >
             <option value="">All sources</option>
-            {kEventSources
-              .filter((name) => name !== "link" || state.value.link !== undefined)
-              .map((name) => (
-                <option key={name} value={name}>
-                  {describe_source(name)}
-                </option>
-              ))}
+            {kEventSources.filter(has_source).map((name) => (
+              <option key={name} value={name}>
+                {describe_source(name)}
+              </option>
+            ))}
           </select>
         </label>
         <label class="grow">

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first page: energy flow, charge, limits, who is connected, newest alarm. On a phone of 390 x 844 all of this fits
 // without scrolling; what comes after it is detail.
-import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
-import { fetch_days } from "../api/client";
-import type { HistoryDay, Peer } from "../api/types";
+import type { Peer } from "../api/types";
 import { age, duration, format_number } from "../lib/format";
 import { describe_peer_state, kLinkStates, type LinkState, role_of_peers } from "../lib/link_words";
 import { describe_link, describe_phase, type Status } from "../lib/words";
@@ -17,7 +14,6 @@ import {
   is_group_stale,
   is_radio_open,
   is_receiver,
-  page_now,
   peers,
   running_s,
   state,
@@ -27,6 +23,7 @@ import { Card, Fact, Value } from "./parts/card";
 import { FlowCard, why_no_battery } from "./parts/flow";
 import { BoxIcon, InverterIcon, LinkIcon, NetworkIcon, RadioIcon } from "./parts/icons";
 import { LimitsCard } from "./parts/limits";
+import { TodayCard } from "./parts/today";
 
 interface StatusRowProps {
   icon: ComponentChildren;
@@ -152,60 +149,6 @@ function StatusCard() {
         {is_receiver.value && <RadioRow />}
         <StatusRow icon={<BoxIcon />} name="Box" status={box.status} detail={box.detail} />
       </ul>
-    </Card>
-  );
-}
-
-// Days are counted in the box's time zone, which may differ from this browser's. Yesterday is never shown as today.
-function is_today(date: string): boolean {
-  const now = new Date(page_now.value);
-  const here = new Date(now.getTime() - now.getTimezoneOffset() * 60_000);
-  return date === here.toISOString().slice(0, 10) || date === now.toISOString().slice(0, 10);
-}
-
-const today = signal<HistoryDay | undefined>(undefined);
-
-function TodayCard() {
-  const connected = is_connected.value;
-  useEffect(() => {
-    if (!connected) return;
-    const load = () => {
-      fetch_days(1)
-        .then((answer) => {
-          today.value = answer.days.findLast((day) => is_today(day.date));
-        })
-        .catch(() => {
-          // The card keeps its dashes; the History page reports the failure itself.
-        });
-    };
-    load();
-    const timer = setInterval(load, 60_000);
-    return () => clearInterval(timer);
-  }, [connected]);
-  const battery = state.value.battery;
-  const why = "no history of today yet";
-  return (
-    <Card title="Today" id="today-title" class="today-card">
-      <dl class="facts">
-        <Fact label="Charged">
-          <Value text={format_number(today.value?.energy_in_kwh, 2)} unit="kWh" why={why} />
-        </Fact>
-        <Fact label="Discharged">
-          <Value text={format_number(today.value?.energy_out_kwh, 2)} unit="kWh" why={why} />
-        </Fact>
-        <Fact label="Charged in all">
-          <Value text={format_number(battery?.energy_in_kwh, 1)} unit="kWh" why="not counted yet" />
-        </Fact>
-        <Fact label="Discharged in all">
-          <Value text={format_number(battery?.energy_out_kwh, 1)} unit="kWh" why="not counted yet" />
-        </Fact>
-        <Fact label="Cell spread">
-          <Value text={format_number(battery?.cells?.delta_mv, 0)} unit="mV" why="no cell voltages yet" />
-        </Fact>
-        <Fact label="Cycles">
-          <Value text={format_number(battery?.cycle_count, 0)} why="this BMS does not report it" />
-        </Fact>
-      </dl>
     </Card>
   );
 }

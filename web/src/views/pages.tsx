@@ -4,9 +4,12 @@ import type { ComponentChildren } from "preact";
 import { CellsPage } from "./cells";
 import { EventsPage } from "./events";
 import { HistoryPage } from "./history";
+import { ModesPage } from "./modes";
 import { NetworkPage } from "./network";
+import { PackNetworkPage } from "./network_pack";
 import { Overview } from "./overview";
-import { CellsIcon, EventsIcon, FlowIcon, HistoryIcon, NetworkIcon, SettingsIcon } from "./parts/icons";
+import { PackOverview } from "./overview_pack";
+import { CellsIcon, EventsIcon, FlowIcon, HistoryIcon, ModesIcon, NetworkIcon, SettingsIcon } from "./parts/icons";
 import { SettingsPage } from "./settings";
 
 export interface Page {
@@ -23,11 +26,16 @@ const kNetwork: Page = { path: "/network", title: "Network", PageIcon: NetworkIc
 const kSettings: Page = { path: "/settings", title: "Settings", PageIcon: SettingsIcon, View: SettingsPage };
 const kEvents: Page = { path: "/events", title: "Events", PageIcon: EventsIcon, View: EventsPage };
 
+const kPackOverview: Page = { ...kOverview, View: PackOverview };
+const kPackNetwork: Page = { ...kNetwork, View: PackNetworkPage };
+const kModes: Page = { path: "/modes", title: "Modes", PageIcon: ModesIcon, View: ModesPage };
+
 const kBatteryPages = [kOverview, kCells, kHistory, kNetwork, kSettings, kEvents];
 const kPagesOfRole: Record<string, Page[]> = {
   "bms-gateway": kBatteryPages,
   transmitter: kBatteryPages,
   receiver: kBatteryPages, // of the transmitter's battery
+  pack: [kPackOverview, kModes, kCells, kHistory, kPackNetwork, kSettings, kEvents],
 };
 const kDefaultPages = [kOverview, kHistory, kNetwork, kSettings, kEvents];
 
@@ -39,5 +47,5 @@ export function pages_of(role: string | undefined): Page[] {
 export function page_at(path: string, role: string | undefined): Page {
   const pages = pages_of(role);
   const found = pages.find((page) => page.path !== "/" && (path === page.path || path.startsWith(`${page.path}/`)));
-  return found ?? kOverview;
+  return found ?? pages[0] ?? kOverview;
 }

@@ -2,7 +2,7 @@
 // Settings, apart by where they live: inside the BMS, in this box's configuration, and the sections that two boxes agree on.
 import type { ComponentChildren } from "preact";
 import { path } from "../lib/router";
-import { is_connected, is_receiver, session, state } from "../state/store";
+import { is_connected, is_pack, is_receiver, session, state } from "../state/store";
 import { Note } from "./parts/card";
 import { BmsSettingsView } from "./settings_bms";
 import { BoxSettingsView } from "./settings_box";
@@ -19,14 +19,20 @@ const kBox: Part = { path: "/settings/box", title: "This box", View: BoxSettings
 // Beside the sections "This box" would say two things.
 const kConfiguration: Part = { ...kBox, title: "Configuration" };
 const kSections: Part = { path: "/settings/sections", title: "Both sides", View: SectionsView };
+const kPackSections: Part = { ...kSections, title: "All packs" };
 
-// The first is what the page opens with. A box with a radio has sections; a receiver has no BMS of its own.
+// The first is what the page opens with. A box with a radio has sections, and so has a pack; a receiver has no BMS of its
+// own, and of a pack's only the TinyBMS has settings that can be reached.
 function parts(): Part[] {
+  if (is_pack.value) {
+    const has_bms = state.value.battery?.driver === "tinybms";
+    return has_bms ? [kBms, kPackSections, kConfiguration] : [kPackSections, kConfiguration];
+  }
   if (is_receiver.value) return [kSections, kConfiguration];
   return state.value.link === undefined ? [kBms, kBox] : [kBms, kSections, kConfiguration];
 }
 
-function WriteNote() {
+export function WriteNote() {
   const current = session.value;
   if (!is_connected.value) {
     return <Note tone="neutral">The box does not answer, so nothing can be changed now.</Note>;

@@ -18,7 +18,7 @@ import {
   sections_failure,
   watch_sections,
 } from "../state/sections";
-import { can_write, is_connected, page_now, peers, state } from "../state/store";
+import { can_write, is_connected, is_pack, page_now, peers, state } from "../state/store";
 import { Card, Failure, Loading, Note, Pill } from "./parts/card";
 import { field_text, SectionForm } from "./parts/section_form";
 
@@ -27,10 +27,17 @@ const id_of = (scope: SectionScope, section?: StateSection) =>
   ["state", scope.scope.replaceAll(":", ""), section?.name].filter(Boolean).join("-");
 
 function origin_text(section: StateSection): string {
-  if (section.origin_is_self) return "by this box";
+  if (section.origin_is_self) return is_pack.value ? "by this pack" : "by this box";
   if (section.origin === undefined) return "";
+  if (is_pack.value) return `by another pack (${section.origin})`;
   const peer = peers.value.find((entry) => entry.node === section.origin);
   return `by ${peer ? name_of_peer(peer, state.value.link?.role) : section.origin}`;
+}
+
+// With whom a section is shared.
+function other_side(scope: SectionScope): string {
+  if (is_pack.value) return "the other packs";
+  return scope.scope === "own" ? `the ${role_of_peers(state.value.link?.role).toLowerCase()}` : "the transmitter";
 }
 
 function MetaLine({ section }: { section: StateSection }) {
@@ -72,8 +79,7 @@ interface SectionCardProps {
 }
 
 function SectionCard({ scope, section, is_offline }: SectionCardProps) {
-  const other = scope.scope === "own" ? role_of_peers(state.value.link?.role) : "Transmitter";
-  const sync = describe_sync(section, `the ${other.toLowerCase()}`, page_now.value);
+  const sync = describe_sync(section, other_side(scope), page_now.value);
   const id = id_of(scope, section);
   const seconds = beacon_age_s(scope);
   const is_editable = can_write.value && !is_offline && scope.editable !== false;

@@ -5,6 +5,8 @@ import assert from "node:assert/strict";
 export const kPages = ["/", "/cells", "/history", "/network", "/settings", "/settings/box", "/events"];
 // Of a box with a radio link.
 export const kLinkPages = [...kPages, "/settings/sections"];
+// Of an energy pack.
+export const kPackPages = ["/", "/modes", "/cells", "/history", "/network", "/settings", "/settings/box", "/events"];
 
 // Bounds against hanging only; nothing is decided by how long something took.
 export const kPatienceMs = 30_000;
@@ -49,25 +51,28 @@ export async function assert_no_sideways_scroll(page, name) {
 }
 
 // What must be seen on a phone without scrolling: newest alarm, flow with charge and watts, time, limits, who is connected.
-export async function assert_essentials_visible(page) {
-  const hidden = await page.evaluate(() => {
+const kEssentials = [
+  ".alarm-line",
+  ".vessel",
+  ".watts",
+  ".flow-facts",
+  ".flow-inverter-phase",
+  ".limit:last-child",
+  ".status-row:last-child",
+  ".connection",
+];
+
+export async function assert_first_screen(page, selectors) {
+  const hidden = await page.evaluate((list) => {
     const bottom = document.querySelector(".nav").getBoundingClientRect().top;
-    return [
-      ".alarm-line",
-      ".vessel",
-      ".watts",
-      ".flow-facts",
-      ".flow-inverter-phase",
-      ".limit:last-child",
-      ".status-row:last-child",
-      ".connection",
-    ].filter((selector) => {
+    return list.filter((selector) => {
       const box = document.querySelector(selector)?.getBoundingClientRect();
       return box === undefined || box.width === 0 || box.top < 0 || box.bottom > Math.max(bottom, 0) + 1;
     });
-  });
+  }, selectors);
   assert.deepEqual(hidden, [], "not seen on the first screen");
 }
+export const assert_essentials_visible = (page) => assert_first_screen(page, kEssentials);
 
 // One heading of the first level, the landmarks, and a name for everything that can be operated.
 export async function assert_accessible(page, name) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The real program for tests: `amphora demo` on ports of its own and with a data folder of its own, stopped by its process
 // id. AMPHORA_PROGRAM names the binary. With AMPHORA_URL alone a box that runs already is used, and cannot be restarted.
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,11 @@ import { join } from "node:path";
 const kStartPatienceMs = 60_000; // against hanging; a start takes a second or two
 const kStopPatienceMs = 20_000;
 const kPollMs = 100;
+
+// All that is assumed of the demo's energy packs: the line it prints for the page of each, and the command line of the
+// emulated BMS of each.
+const kPackLine = /pack (\d+) +(http:\S+?)\/?\s/g;
+const bms_of_pack = (number) => new RegExp(`emulate.*bms.*pack[-_ /]?${number}(?!\\d)`);
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -41,6 +46,26 @@ async function wait_until_ready(url, has_ended, log) {
   }
 }
 
+// The process id of the first program below `ancestor` whose command line matches.
+function find_descendant(ancestor, pattern) {
+  const processes = new Map();
+  for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      // The name in brackets may hold spaces; the parent is the second field after it.
+      const parent = Number(readFileSync(`/proc/${name}/stat`, "utf8").split(") ").at(-1).split(" ")[1]);
+      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
+      processes.set(Number(name), { parent, command });
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  const is_below = (pid) => {
+    const parent = processes.get(pid)?.parent;
+    return parent !== undefined && (parent === ancestor || is_below(parent));
+  };
+  return [...processes.keys()].find((pid) => pattern.test(processes.get(pid).command) && is_below(pid));
+}
+
 class RealProgram {
   constructor(program, web_port, mqtt_port) {
     this.program = program;
@@ -49,6 +74,19 @@ class RealProgram {
     this.url = `http://127.0.0.1:${web_port}`;
     this.folder = mkdtempSync(join(tmpdir(), "amphora-web-test-"));
     this.can_restart = true;
+    this.pack_urls = {}; // by the number of the pack, from 1
+  }
+
+  // A demo of before there were packs tells nothing of them in its help; any other must start them.
+  has_packs() {
+    return /pack/.test(spawnSync(this.program, ["demo", "--help"], { encoding: "utf8" }).stdout);
+  }
+
+  // Ends the emulated BMS of one pack, as pulling its plug would.
+  kill_bms_of_pack(number) {
+    const pid = find_descendant(this.child.pid, bms_of_pack(number));
+    if (pid === undefined) throw new Error(`the demo runs no emulated BMS of pack ${number}`);
+    process.kill(pid, "SIGKILL");
   }
 
   async start() {
@@ -62,6 +100,7 @@ class RealProgram {
       stream.on("data", (text) => {
         log = (log + text).slice(-20_000);
         // The demo prints where its receiver is; its port is free, not chosen.
+        for (const [, number, url] of log.matchAll(kPackLine)) this.pack_urls[Number(number)] = url;
         this.receiver_url ??= /receiver +(http:\S+?)\/? /.exec(log)?.[1];
       });
     }

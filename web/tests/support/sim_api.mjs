@@ -136,6 +136,11 @@ function csv_of(box, parameters) {
   return `time,${names.join(",")}\n${rows.join("\n")}\n`;
 }
 
+function pack_of(box) {
+  if (!box.pack) throw new Refusal(404, "no_pack", "This box is no energy pack.");
+  return box.pack;
+}
+
 function link_of(box) {
   if (!box.link) throw new Refusal(404, "no_radio", "This box has no radio.");
   return box.link;
@@ -156,9 +161,12 @@ const kRoutes = {
   "PUT bms/settings": ({ box, body }) => write_bms(box, body),
   "POST bms/command": () => ({ result: "accepted" }),
   "GET box/settings": ({ box }) => ({ sections: box.sections }),
-  "GET sections": ({ box }) => link_of(box).scopes(),
-  "PUT sections": ({ box, body }) => link_of(box).write(body),
+  "GET sections": ({ box }) => (box.pack ?? link_of(box)).scopes(),
+  "PUT sections": ({ box, body }) => (box.pack ?? link_of(box)).write(body),
   "POST pairing": ({ box, body }) => link_of(box).pair(body),
+  "POST relay": ({ box, body }) => pack_of(box).order(body),
+  "POST grid_energy/reset": ({ box }) => pack_of(box).reset_grid_energy(),
+  "POST identify": ({ box, body }) => pack_of(box).identify(body),
   "PUT box/settings": ({ box, body }) => write_box(box, body),
 };
 

@@ -2,6 +2,7 @@
 // The simulated box: a battery that charges and discharges in slow waves, a BMS link, an inverter, events and settings.
 // `options` put it into the states a test needs; they may be changed while it runs.
 import { SimLink } from "./sim_link.mjs";
+import { SimPack } from "./sim_pack.mjs";
 import { sim_bms_settings, sim_box_sections } from "./sim_settings.mjs";
 
 const kDayMs = 86_400_000;
@@ -13,7 +14,7 @@ export function noise(n) {
 }
 
 const kDefaults = {
-  role: "bms-gateway", // or transmitter, receiver
+  role: "bms-gateway", // or transmitter, receiver, pack
   radio_link: undefined, // a gateway with a radio: true
   cells: 16,
   login: "none",
@@ -43,10 +44,13 @@ export class SimBox {
     this.bms_settings = sim_bms_settings();
     this.sections = sim_box_sections();
     this.sessions = new Set();
-    this.link = this.options.role !== "bms-gateway" || this.options.radio_link ? new SimLink(this) : undefined;
+    const has_link = ["transmitter", "receiver"].includes(this.options.role) || this.options.radio_link;
+    this.link = has_link ? new SimLink(this) : undefined;
+    this.pack = this.options.role === "pack" ? new SimPack(this) : undefined;
     this.account = { user: "admin", password: "amphora-test-password" };
     this.csrf = "test-token";
-    this.seed_events();
+    if (this.pack) this.pack.seed_events();
+    else this.seed_events();
   }
 
   seed_events() {
@@ -122,6 +126,7 @@ export class SimBox {
     this.time_s += seconds;
     this.link?.step(seconds);
     this.silent_s = this.options.bms_silent ? this.silent_s + seconds : 0;
+    this.pack?.step(seconds);
     this.soc = Math.min(100, Math.max(0, this.soc + (this.power() / 5120 / 3600) * 100 * seconds));
   }
 
@@ -163,7 +168,7 @@ export class SimBox {
     const battery = {
       online,
       age_ms: 120 + Math.round(this.silent_s * 1000),
-      driver: "tinybms",
+      driver: this.pack ? "modbus" : "tinybms",
       manufacturer: "Enepaq",
       model: "TinyBMS",
       firmware: "242",
@@ -251,6 +256,7 @@ export class SimBox {
       },
       ...(this.options.role === "receiver" ? this.received_groups() : this.measured_groups()),
       ...(this.link ? { link: this.link.state(), sections: this.link.notice() } : {}),
+      ...(this.pack ? this.pack.groups() : {}),
       storage: { ok: true, history_rows: 12_345, queued: 0, dropped: 0 },
     };
   }
@@ -290,8 +296,8 @@ export class SimBox {
       mqtt: { enabled: true, connected: true, host: "127.0.0.1", port: 1883, queued: 0, dropped: 0, published: 123 },
       control: { loop_delay_us_max: 900, loop_delay_us_last: 80, reports_dropped: 0 },
     };
-    // A transmitter without an inverter of its own sets no limits.
-    if (this.options.no_inverter) {
+    // A transmitter without an inverter of its own sets no limits. A pack's inverter is inside it.
+    if (this.options.no_inverter || this.pack) {
       delete groups.inverter;
       delete groups.limits;
     }

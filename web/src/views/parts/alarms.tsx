@@ -4,8 +4,9 @@ import { computed, effect, signal } from "@preact/signals";
 import { fetch_events } from "../../api/client";
 import type { BoxEvent } from "../../api/types";
 import { age } from "../../lib/format";
+import { cause_title, warning_text } from "../../lib/pack_words";
 import { describe_alarm } from "../../lib/words";
-import { is_battery_stale, is_connected, live_events, page_now, state } from "../../state/store";
+import { is_battery_stale, is_connected, is_pack, live_events, page_now, state } from "../../state/store";
 import { AlertIcon, CheckIcon, ClockIcon, RightIcon } from "./icons";
 
 export const alarms = computed(() => [
@@ -17,6 +18,8 @@ export const warnings = computed(() => {
   if (battery?.cells?.imbalance_warning && !list.includes("cell_imbalance")) list.push("cell_imbalance");
   return list.filter((name) => !alarms.value.includes(name));
 });
+// What the modes of a pack warn of, in sentences.
+export const mode_warnings = computed(() => (state.value.modes?.warnings ?? []).map(warning_text));
 
 // The newest warning or error of the log, for when nothing is in force: fetched once a connection, then kept by live events.
 const fetched_event = signal<BoxEvent | undefined>(undefined);
@@ -35,26 +38,27 @@ effect(() => {
     });
 });
 
+const warning_list = () => [...warnings.value.map(describe_alarm), ...mode_warnings.value].join(", ");
 const list_text = (names: string[]) => names.map(describe_alarm).join(", ");
 
 export function AlarmLine() {
   const event = newest_event.value;
   const is_alarm = alarms.value.length > 0;
-  const is_warning = !is_alarm && warnings.value.length > 0;
+  const is_warning = !is_alarm && warnings.value.length + mode_warnings.value.length > 0;
   if (is_alarm || is_warning) {
-    const names = is_alarm ? alarms.value : warnings.value;
+    const text = is_alarm ? list_text(alarms.value) : warning_list();
     return (
       <a class="alarm-line" href="#/events" data-tone={is_alarm ? "bad" : "warn"}>
         <AlertIcon />
         <span>
-          <strong>{is_alarm ? "Alarm" : "Warning"}:</strong> {list_text(names)}
+          <strong>{is_alarm ? "Alarm" : "Warning"}:</strong> {text}
           {is_battery_stale.value && " (when last heard)"}
         </span>
         <RightIcon />
       </a>
     );
   }
-  if (!state.value.battery) return null;
+  if (!state.value.battery && !is_pack.value) return null;
   return (
     <a class="alarm-line" href="#/events" data-tone={event ? "neutral" : "good"}>
       {event ? <ClockIcon /> : <CheckIcon />}
@@ -67,9 +71,12 @@ export function AlarmLine() {
 }
 
 const spoken = computed(() => {
-  if (!state.value.battery) return "";
+  const safety = state.value.modes?.safety ?? [];
+  if (safety.length > 0)
+    return `Safe state: ${safety.map((entry) => entry.text ?? cause_title(entry.cause)).join(" ")}`;
+  if (!state.value.battery && !is_pack.value) return "";
   if (alarms.value.length > 0) return `Alarm: ${list_text(alarms.value)}`;
-  if (warnings.value.length > 0) return `Warning: ${list_text(warnings.value)}`;
+  if (warnings.value.length + mode_warnings.value.length > 0) return `Warning: ${warning_list()}`;
   return "";
 });
 

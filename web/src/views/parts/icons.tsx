@@ -130,6 +130,16 @@ export const RightIcon = () => (
     <path d="M9.5 6l6 6-6 6" />
   </Icon>
 );
+export const UpIcon = () => (
+  <Icon>
+    <path d="M6 14.5l6-6 6 6" />
+  </Icon>
+);
+export const DownIcon = () => (
+  <Icon>
+    <path d="M6 9.5l6 6 6-6" />
+  </Icon>
+);
 export const ZoomInIcon = () => (
   <Icon>
     <circle cx="11" cy="11" r="6.5" />
@@ -140,6 +150,41 @@ export const ZoomOutIcon = () => (
   <Icon>
     <circle cx="11" cy="11" r="6.5" />
     <path d="M16 16l4.5 4.5M8.5 11h5" />
+  </Icon>
+);
+export const ModesIcon = () => (
+  <Icon>
+    <rect x="3.5" y="4.5" width="17" height="6" rx="3" />
+    <rect x="3.5" y="13.5" width="17" height="6" rx="3" />
+    <circle class="filled" cx="17.5" cy="7.5" r="1.5" />
+    <circle class="filled" cx="6.5" cy="16.5" r="1.5" />
+  </Icon>
+);
+export const SunIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="4" />
+    <path d="M12 3.5v1.8M12 18.7v1.8M3.5 12h1.8M18.7 12h1.8M6 6l1.3 1.3M16.7 16.7L18 18M18 6l-1.3 1.3M7.3 16.7L6 18" />
+  </Icon>
+);
+export const GridIcon = () => (
+  <Icon>
+    <path d="M9.5 4h5L18 20.5M9.5 4L6 20.5M4.5 8.5h15M5 13h14M8.6 8.5l6.8 4.5M15.4 8.5L8.6 13M7.6 13l9.4 7.5M16.4 13L7 20.5" />
+  </Icon>
+);
+export const HomeIcon = () => (
+  <Icon>
+    <path d="M4 11.5L12 4.5l8 7M6 10v9.5h12V10" />
+    <path d="M10 19.5V14h4v5.5" />
+  </Icon>
+);
+export const PlugIcon = () => (
+  <Icon>
+    <path d="M9 4v4M15 4v4M6.5 8h11v3.5a5.5 5.5 0 0 1-11 0zM12 17v3.5" />
+  </Icon>
+);
+export const CrownIcon = () => (
+  <Icon>
+    <path d="M4.5 8l3.7 4L12 5.5l3.8 6.5 3.7-4-1.3 10H5.8z" />
   </Icon>
 );
 

@@ -3,11 +3,24 @@
 // takes all of it or nothing. What was typed stays until it is saved or discarded, also if the section is read again
 // meanwhile; a value that changed under an edit is told at its field. Secrets can be set, never read.
 import { signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { ApiError } from "../../api/client";
 import type { BoxField } from "../../api/types";
-import { check_ip, parse_number, range_text, to_short_input } from "../../lib/setting_input";
+import { check_ip, is_minute_of_day, parse_number, range_text, to_short_input } from "../../lib/setting_input";
+import { clock_text, describe_window, minute_of, parse_window } from "../../lib/window";
+import { is_pack } from "../../state/store";
 import { Note } from "./card";
-import { ChoiceInput, NumberInput, type Outcome, SecretInput, SettingRow, SwitchInput, TextInput } from "./setting_row";
+import {
+  ChoiceInput,
+  ClockInput,
+  NumberInput,
+  type Outcome,
+  SecretInput,
+  SettingRow,
+  SwitchInput,
+  TextInput,
+} from "./setting_row";
+import { WindowInput } from "./window_input";
 
 type Value = string | boolean;
 interface Draft {
@@ -29,6 +42,7 @@ const busy_form = signal<string | undefined>(undefined);
 
 function stored_value(field: BoxField): Value {
   if (field.kind === "bool") return field.value === true;
+  if (is_minute_of_day(field)) return typeof field.value === "number" ? clock_text(field.value) : "";
   if (field.kind === "number")
     return to_short_input(typeof field.value === "number" ? field.value : undefined, field.step);
   return field.kind === "secret" || field.value === undefined ? "" : String(field.value);
@@ -39,6 +53,11 @@ export function field_text(field: BoxField): string {
   if (field.kind === "secret") return field.is_set ? "stored, never shown" : "none";
   if (field.value === undefined || field.value === "") return "–";
   if (field.kind === "bool") return field.value === true ? "on" : "off";
+  if (field.kind === "window") {
+    const window = parse_window(String(field.value));
+    return window ? describe_window(window) : String(field.value);
+  }
+  if (is_minute_of_day(field)) return String(stored_value(field));
   if (field.kind === "choice")
     return field.choices?.find((choice) => choice.value === field.value)?.text ?? String(field.value);
   const text = String(stored_value(field));
@@ -47,7 +66,13 @@ export function field_text(field: BoxField): string {
 
 // The value to send for what was typed, or why it cannot be sent.
 function checked(field: BoxField, value: Value): { value: unknown } | { error: string } {
+  if (is_minute_of_day(field)) {
+    const minute = minute_of(String(value));
+    return minute === undefined ? { error: "Enter a time, such as 05:00." } : { value: minute };
+  }
   if (field.kind === "number") return parse_number(String(value), field);
+  if (field.kind === "window" && value !== "" && !parse_window(String(value))?.days.includes(true))
+    return { error: "Choose at least one day and both times, or remove the window." };
   if (field.kind === "ip") return check_ip(String(value));
   if (field.kind === "choice")
     return { value: field.choices?.find((choice) => String(choice.value) === value)?.value ?? value };
@@ -60,6 +85,23 @@ function without<T>(record: Record<string, T>, key: string): Record<string, T> {
 }
 
 const field_id = (form_id: string, field: BoxField) => `${form_id}-${field.name}`;
+
+// The fields as they would be after saving: stored, or typed where what was typed can be sent.
+function edited_fields(form_id: string, section: FormSection): BoxField[] {
+  return section.fields.map((field) => {
+    const draft = drafts.value[field_id(form_id, field)];
+    const result = draft === undefined ? undefined : checked(field, draft.value);
+    return result && "value" in result ? { ...field, value: result.value as string | number | boolean } : field;
+  });
+}
+
+// Of unused windows one is enough: it is where the next one is added.
+function shown_fields(form_id: string, section: FormSection): BoxField[] {
+  const is_unused = (field: BoxField) =>
+    field.kind === "window" && field.value === "" && drafts.value[field_id(form_id, field)] === undefined;
+  const first_unused = section.fields.find(is_unused);
+  return section.fields.filter((field) => field === first_unused || !is_unused(field));
+}
 
 function changed_fields(form_id: string, section: FormSection): BoxField[] {
   return section.fields.filter((field) => {
@@ -113,9 +155,21 @@ async function save(form_id: string, section: FormSection, on_save: Save): Promi
   }
 }
 
+// Whole bounds are written as such, however fine the step: 0 to 100 %, not 0.00 to 100.00 %.
+function short_range(field: BoxField): string {
+  const is_whole = Number.isInteger(field.min ?? 0) && Number.isInteger(field.max ?? 0);
+  return range_text(is_whole ? { ...field, step: 1 } : field);
+}
+
+// Where the input writes what the box keeps by itself, how it is written helps nobody.
+const help_text = (field: BoxField) => (field.kind === "window" || is_minute_of_day(field) ? undefined : field.help);
+
 function allowed_text(field: BoxField): string {
-  if (field.shared === true) return "both boxes share this: change it under “Both sides”";
-  if (field.kind === "number") return range_text(field);
+  if (field.shared === true)
+    return is_pack.value
+      ? "all packs share this: change it under “All packs”"
+      : "both boxes share this: change it under “Both sides”";
+  if (field.kind === "number") return is_minute_of_day(field) ? "by the local clock" : short_range(field);
   if (field.kind === "secret") return field.is_set === true ? "one is stored; it is never shown" : "";
   return field.kind === "ip" ? "for example 192.168.1.20" : "";
 }
@@ -136,9 +190,10 @@ function FieldRow({ form_id, field, can_edit }: { form_id: string; field: BoxFie
     <SettingRow
       id={id}
       title={field.title}
-      help={field.help}
+      help={help_text(field)}
       allowed={allowed_text(field)}
       is_changed={is_changed}
+      is_group={field.kind === "window"}
       error={error}
       outcome={
         is_overtaken
@@ -146,7 +201,9 @@ function FieldRow({ form_id, field, can_edit }: { form_id: string; field: BoxFie
           : undefined
       }
     >
-      {field.kind === "number" && <NumberInput {...common} unit={field.unit} />}
+      {field.kind === "number" &&
+        (is_minute_of_day(field) ? <ClockInput {...common} /> : <NumberInput {...common} unit={field.unit} />)}
+      {field.kind === "window" && <WindowInput {...common} title={field.title} />}
       {field.kind === "text" && <TextInput {...common} />}
       {field.kind === "ip" && <TextInput {...common} input_mode="decimal" />}
       {field.kind === "secret" && (
@@ -166,13 +223,18 @@ interface FormProps {
   can_edit: boolean;
   on_save: Save; // gives the sentence that tells of the success
   note?: string | undefined; // shown while this form has nothing of its own to tell
+  // What saving will do, shown before it; and what stands above the buttons, drawn from the edited values.
+  preview?: (fields: BoxField[]) => string | undefined;
+  picture?: (fields: BoxField[]) => ComponentChildren;
 }
 
-export function SectionForm({ id, section, can_edit, on_save, note }: FormProps) {
+export function SectionForm({ id, section, can_edit, on_save, note, preview, picture }: FormProps) {
   const changed = changed_fields(id, section);
   const has_error = changed.some((field) => "error" in checked(field, drafts.value[field_id(id, field)]?.value ?? ""));
   const own = outcomes.value[id];
   const outcome = own?.is_good === true && note !== undefined ? undefined : own;
+  const edited = preview || picture ? edited_fields(id, section) : [];
+  const consequence = changed.length > 0 && !has_error ? preview?.(edited) : undefined;
   return (
     <form
       onSubmit={(event) => {
@@ -180,11 +242,13 @@ export function SectionForm({ id, section, can_edit, on_save, note }: FormProps)
         if (changed.length > 0 && !has_error && can_edit) void save(id, section, on_save);
       }}
     >
-      {section.fields.map((field) => (
+      {shown_fields(id, section).map((field) => (
         <FieldRow key={field.name} form_id={id} field={field} can_edit={can_edit} />
       ))}
+      {picture?.(edited)}
       <div class="section-actions">
         <div role="status">
+          {consequence !== undefined && <Note tone="neutral">{consequence}</Note>}
           {outcome ? (
             <Note tone={outcome.is_good ? "good" : "bad"}>{outcome.text}</Note>
           ) : (

@@ -79,7 +79,7 @@ export function SettingRow({
   );
 }
 
-interface InputProps {
+export interface InputProps {
   id: string;
   value: string;
   is_disabled: boolean;
@@ -112,6 +112,20 @@ export function NumberInput({
       />
       {unit && <span class="input-unit">{unit}</span>}
     </span>
+  );
+}
+
+export function ClockInput({ id, value, is_disabled, is_invalid, on_input }: InputProps) {
+  return (
+    <input
+      id={id}
+      type="time"
+      value={value}
+      disabled={is_disabled}
+      aria-invalid={is_invalid}
+      aria-describedby={described_by(id)}
+      onInput={(event) => on_input(event.currentTarget.value)}
+    />
   );
 }
 

@@ -16,6 +16,7 @@ import {
   forget_last_state,
   is_connected,
   is_from_storage,
+  is_pack_network_open,
   is_radio_open,
   last_message_at,
   page_now,
@@ -151,14 +152,15 @@ function OldBand() {
   );
 }
 
-// Anyone near could listen to an unsealed radio or speak on it: red, on every page, until it is sealed.
+// Anyone near could listen to an unsealed radio or speak on it, or command packs over an unsealed bus: red, on every page,
+// until it is sealed.
 function PlainBand() {
   return (
     <div role="status">
-      {is_radio_open.value && (
+      {(is_radio_open.value || is_pack_network_open.value) && (
         <a class="plain-band" href="#/network">
           <OpenLockIcon />
-          <strong>Radio is not sealed</strong>
+          <strong>{is_radio_open.value ? "Radio is not sealed" : "Pack network is not sealed"}</strong>
         </a>
       )}
     </div>

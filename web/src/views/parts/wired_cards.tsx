@@ -8,9 +8,9 @@ import { Card, Fact, Note, Pill, Unknown } from "./card";
 import { Counters } from "./counters";
 import { LinkHistory, LinkStates } from "./link_states";
 
-const kBusTones: Record<string, Tone> = { active: "good", down: "bad", error_passive: "warn", bus_off: "bad" };
-const kBusTexts: Record<string, string> = {
-  down: "The interface is down. Set it up with the inverter's bit rate.",
+export const kBusTones: Record<string, Tone> = { active: "good", down: "bad", error_passive: "warn", bus_off: "bad" };
+export const kBusTexts: Record<string, string> = {
+  down: "The interface is down. Set it up with the bit rate of the others on the bus.",
   error_passive: "Many frames fail. Check termination, wiring and bit rate.",
   bus_off: "The controller has left the bus: short circuit, wrong bit rate or nobody else on the line.",
 };
