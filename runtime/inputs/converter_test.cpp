@@ -33,10 +33,16 @@ Count count_of_wave(double frequency, double amplitude) {
 }
 
 TEST(Measure, gives_the_effective_value_of_a_wave) {
-  // Real sampling times of a busy machine, so the bound is wide; exact figures are in rms_test.cpp.
+  // Real sampling times: a busy machine may miss part of a window, so one good window of many is asked for.
+  // Exact figures are in rms_test.cpp.
   for (const double frequency : {50.0, 60.0}) {
-    const auto current = value_of(measure(kAmpsPerCount, 1, [&] { return count_of_wave(frequency, 1000); }));
-    EXPECT_NEAR(current, 1000 / std::numbers::sqrt2 * 36.6, 2000);
+    bool is_near = false;
+    for (int tries = 0; tries < 50 && !is_near; ++tries) {
+      const auto result = measure(kAmpsPerCount, 1, [&] { return count_of_wave(frequency, 1000); });
+      const auto* current = std::get_if<std::int32_t>(&result);
+      is_near = current != nullptr && std::fabs(*current - 1000 / std::numbers::sqrt2 * 36.6) < 500;
+    }
+    EXPECT_TRUE(is_near) << frequency << " Hz";
   }
 }
 
