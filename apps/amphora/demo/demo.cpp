@@ -2,6 +2,7 @@
 #include "apps/amphora/demo/demo.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/stat.h>
 
@@ -214,7 +215,7 @@ void add_demo(CLI::App& parent, Action& chosen) {
       ->type_name("DIR");
   command->add_option("--only", options->only, "Start one program only, with the same settings")
       ->check(CLI::IsMember(demo::program_names()))
-      ->type_name("NAME");
+      ->type_name(fmt::format("{}", fmt::join(demo::program_names(), "|")));
   command->callback([&chosen, options] { chosen = [options] { return run_demo(*options); }; });
 }
 

@@ -17,13 +17,6 @@ using sections::Values;
 
 constexpr std::int32_t kMinutesPerQuarter = 15;
 
-// The three sections, decoded.
-struct Contents {
-  Values modes;
-  Values schedule;
-  Values loads;
-};
-
 const sections::SectionTable& table_of(state::SectionId section) {
   const sections::SectionTable* table = sections::find_table(section);
   AMPHORA_ASSERT(table != nullptr);
@@ -105,10 +98,9 @@ energy::EcoOrder eco_order_of(const Values& loads) {
   return order;
 }
 
-energy::ModeSettings to_settings(const Contents& contents) {
+void take_modes(const Values& modes, energy::ModeSettings& settings) {
   namespace field = sections::modes_field;
-  const auto number = [&contents](std::size_t index) { return contents.modes.fields[index].number; };
-  energy::ModeSettings settings;
+  const auto number = [&modes](std::size_t index) { return modes.fields[index].number; };
   for (std::size_t i = 0; i < energy::kModeCount; ++i) {
     const auto mode = static_cast<Mode>(i);
     settings.enabled.set(mode, number(mode_field(mode)) != 0);
@@ -121,9 +113,16 @@ energy::ModeSettings to_settings(const Contents& contents) {
   settings.import_reset_minute = static_cast<std::uint16_t>(number(field::kImportReset));
   settings.soc_minimum = BasisPoints{number(field::kSocMinimum)};
   settings.soc_minimum_release = BasisPoints{number(field::kSocMinimumRelease)};
-  settings.windows = windows_of(contents.schedule);
-  settings.eco_order = eco_order_of(contents.loads);
-  return settings;
+}
+
+void take_values(state::SectionId section, const Values& values, energy::ModeSettings& settings) {
+  if (section == sections::kModes) {
+    take_modes(values, settings);
+  } else if (section == sections::kSchedule) {
+    settings.windows = windows_of(values);
+  } else {
+    settings.eco_order = eco_order_of(values);
+  }
 }
 
 energy::SettingsError to_error(const sections::SectionTable& table, const sections::FieldError& error) {
@@ -131,35 +130,30 @@ energy::SettingsError to_error(const sections::SectionTable& table, const sectio
   return {table.fields[std::min(error.field, last)].name, sections::to_text(error.reason)};
 }
 
-// With `payload` in place of what `section` holds.
-Result<Contents, energy::SettingsError> decode_all(const state::Replica& replica, state::SectionId section,
-                                                   ByteSpan payload) {
-  Contents contents;
-  struct Part {
-    state::SectionId section;
-    Values* values;
-  };
-  const std::array<Part, 3> parts{Part{sections::kModes, &contents.modes},
-                                  Part{sections::kSchedule, &contents.schedule},
-                                  Part{sections::kLoads, &contents.loads}};
-  for (const Part& part : parts) {
-    const sections::SectionTable& table = table_of(part.section);
-    const ByteSpan bytes = part.section == section ? payload : replica.current(part.section).payload.bytes();
-    const auto values = sections::decode(table, bytes);
-    if (!values.ok()) {
-      return to_error(table, values.error());
-    }
-    *part.values = *values;
+// One section at a time: the values of all three are too much for a small stack.
+std::optional<energy::SettingsError> take_section(state::SectionId section, ByteSpan payload,
+                                                  energy::ModeSettings& settings) {
+  const sections::SectionTable& table = table_of(section);
+  const auto values = sections::decode(table, payload);
+  if (!values.ok()) {
+    return to_error(table, values.error());
   }
-  return contents;
+  take_values(section, *values, settings);
+  return std::nullopt;
 }
 
-Result<energy::ModeSettings, energy::SettingsError> checked(
-    const Result<Contents, energy::SettingsError>& contents) {
-  if (!contents.ok()) {
-    return contents.error();
+constexpr auto kSections = std::array{sections::kModes, sections::kSchedule, sections::kLoads};
+
+// With `payload` in place of what `section` holds.
+Result<energy::ModeSettings, energy::SettingsError> checked_with(const state::Replica& replica,
+                                                                 state::SectionId section, ByteSpan payload) {
+  energy::ModeSettings settings;
+  for (const state::SectionId one : kSections) {
+    const ByteSpan bytes = one == section ? payload : replica.current(one).payload.bytes();
+    if (const auto error = take_section(one, bytes, settings)) {
+      return *error;
+    }
   }
-  const energy::ModeSettings settings = to_settings(*contents);
   if (const auto error = energy::check_settings(settings)) {
     return *error;
   }
@@ -169,19 +163,21 @@ Result<energy::ModeSettings, energy::SettingsError> checked(
 }  // namespace
 
 energy::ModeSettings default_mode_settings() {
-  return to_settings({sections::default_values(table_of(sections::kModes)),
-                      sections::default_values(table_of(sections::kSchedule)),
-                      sections::default_values(table_of(sections::kLoads))});
+  energy::ModeSettings settings;
+  for (const state::SectionId section : kSections) {
+    const auto error = take_section(section, {}, settings);
+    AMPHORA_ASSERT(!error);
+  }
+  return settings;
 }
 
 Result<energy::ModeSettings, energy::SettingsError> settings_of(const state::Replica& replica) {
-  const ByteSpan modes = replica.current(sections::kModes).payload.bytes();
-  return checked(decode_all(replica, sections::kModes, modes));
+  return checked_with(replica, sections::kModes, replica.current(sections::kModes).payload.bytes());
 }
 
 std::optional<energy::SettingsError> check_section(const state::Replica& replica, state::SectionId section,
                                                    const state::Payload& payload) {
-  const auto settings = checked(decode_all(replica, section, payload.bytes()));
+  const auto settings = checked_with(replica, section, payload.bytes());
   return settings.ok() ? std::nullopt : std::optional{settings.error()};
 }
 

@@ -58,6 +58,12 @@ def processes_in(place):
     return found
 
 
+def program_of(command):
+    """mosquitto, the device that is emulated, or the box that runs."""
+    return re.search(r"emulate modbus-bms.*/(bms_\d)|emulate (\w+)|run .*/(\w+)\.toml|(mosquitto)", command).expand(
+        r"\1\2\3\4")
+
+
 def first_message(port, topic):
     done = subprocess.run(["mosquitto_sub", "-p", port, "-t", topic, "-C", "1", "-W", "30"], capture_output=True, text=True)
     return done.stdout
@@ -92,14 +98,13 @@ with folder() as place:
     # A killed device is reported and may be missing; the end of the gateway is the end.
     demo = Demo(place)
     demo.find(r"ready\n")
-    children = {re.search(r"emulate \w+|(gateway|receiver).toml|mosquitto", command).group(0).strip(): pid
-                for pid, command in processes_in(place) if pid != demo.child.pid}
-    assert set(children) == {"mosquitto", "emulate tinybms", "emulate gx", "emulate air", "gateway.toml",
-                             "receiver.toml"}, children
-    os.kill(children["emulate tinybms"], signal.SIGKILL)
+    children = {program_of(command): pid for pid, command in processes_in(place) if pid != demo.child.pid}
+    assert set(children) == {"mosquitto", "tinybms", "gx", "air", "gateway", "receiver", "bms_1", "bms_2", "bms_3", "house",
+                             "pack_1", "pack_2", "pack_3"}, children
+    os.kill(children["tinybms"], signal.SIGKILL)
     demo.find(r"bms has ended \(signal 9")
     assert demo.child.poll() is None
-    os.kill(children["gateway.toml"], signal.SIGKILL)
+    os.kill(children["gateway"], signal.SIGKILL)
     assert demo.wait() == 1, demo.text()
     assert "gateway has ended (signal 9" in demo.text(), demo.text()
     assert not processes_in(place), processes_in(place)
