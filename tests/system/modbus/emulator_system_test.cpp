@@ -94,7 +94,7 @@ TEST_F(Emulated, TheLivingBatteryHasTheFullProfile) {
   EXPECT_EQ(values_[7], 0) << "no alarm";
   ASSERT_EQ(read(16, 8), 0) << modbus_strerror(errno);
   int sum_mv = 0;
-  for (int cell = 0; cell < 8; ++cell) {
+  for (std::size_t cell = 0; cell < 8; ++cell) {
     EXPECT_GT(values_[cell], 3'000);
     EXPECT_LT(values_[cell], 3'600);
     sum_mv += values_[cell];
