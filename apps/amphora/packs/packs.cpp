@@ -140,6 +140,13 @@ class CommandRun {
     if (!is_stored_) {
       fmt::print(stderr, "amphora: the counter cannot be stored; nothing was sent\n");
     }
+    if (is_not_authentic_) {
+      fmt::print(
+          stderr,
+          "amphora: this gateway's hardware number is {}; the packs' configuration names the one whose "
+          "commands count\n",
+          packs_command::hardware_text(hardware_));
+    }
     return is_over_ && is_good_ ? kExitGood : kExitFailed;
   }
 
@@ -187,6 +194,7 @@ class CommandRun {
       gateway_.finish();
       return;
     }
+    is_not_authentic_ = is_not_authentic_ || event.result == packnet::CommandResult::kNotAuthentic;
     const bool has_answer =
         event.outcome == packnet::Outcome::kDone || event.outcome == packnet::Outcome::kRefused;
     const std::string text =
@@ -213,6 +221,7 @@ class CommandRun {
   bool is_over_ = false;
   bool is_good_ = false;
   bool is_stored_ = true;
+  bool is_not_authentic_ = false;
   Gateway gateway_;
 };
 

@@ -230,6 +230,7 @@ TEST_F(PacksCommand, RefusalsAndSilenceAreFailures) {
   std::ofstream{folder_ / "key"} << std::string(64, '7');
   EXPECT_EQ(run(command({"identify", "--key-file", key})), kExitFailed);
   EXPECT_EQ(lines().at(0).at("result"), "not_authentic");
+  EXPECT_NE(error_.find(kGatewayText), std::string::npos) << error_;
   expect_done(1);
 }
 
