@@ -16,7 +16,7 @@ PATH=$PATH:/usr/sbin:/sbin
 # The test libraries are small and belong to the first set so that one configuration serves every target.
 demo_packages=(
   build-essential g++ cmake ninja-build ccache pkg-config git ca-certificates
-  libboost-dev libssl-dev libmosquitto-dev libsqlite3-dev libsodium-dev libnl-3-dev libnl-genl-3-dev
+  libboost-dev libssl-dev libmosquitto-dev libsqlite3-dev libsodium-dev libnl-3-dev libnl-genl-3-dev libgpiod-dev
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
   mosquitto mosquitto-clients
   libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev python3
@@ -24,7 +24,7 @@ demo_packages=(
 test_packages=(
   clang libclang-rt-14-dev clang-format clang-tidy shellcheck curl sqlite3 iproute2
   python3-can python3-msgpack python3-paho-mqtt libmodbus-dev
-  qemu-system-x86 busybox-static cpio kmod systemd can-utils iw wireless-regdb tshark valgrind chromium
+  qemu-system-x86 busybox-static cpio kmod systemd can-utils gpiod iw wireless-regdb tshark valgrind chromium
 )
 
 set_name=all

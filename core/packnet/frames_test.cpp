@@ -42,7 +42,7 @@ std::vector<Message> samples() {
 TEST(PackFrames, EveryMessageSurvivesTheWire) {
   for (const Message& message : samples()) {
     const can::Frame frame = encode(message);
-    const auto back = decode(frame);
+    const auto back = packnet::decode(frame);
     ASSERT_TRUE(back.ok()) << to_text(back.error()) << " id " << frame.id;
     EXPECT_TRUE(*back == message) << "id " << frame.id;
   }
@@ -107,13 +107,13 @@ TEST(PackFrames, BadInputIsRefusedWithItsReason) {
       {frame_of(0x18FF'0000U & ~(7U << 26U), {1}, true), DecodeError::kNotOurs},
   };
   for (const auto& one : cases) {
-    const auto result = decode(one.frame);
+    const auto result = packnet::decode(one.frame);
     ASSERT_FALSE(result.ok()) << one.frame.id;
     EXPECT_EQ(result.error(), one.error) << one.frame.id << " " << to_text(result.error());
   }
   can::Frame remote = frame_of(0x085, {});
   remote.is_remote = true;
-  EXPECT_FALSE(decode(remote).ok());
+  EXPECT_FALSE(packnet::decode(remote).ok());
 }
 
 TEST(PackFrames, RandomFramesNeverBreakTheCodec) {
@@ -128,10 +128,10 @@ TEST(PackFrames, RandomFramesNeverBreakTheCodec) {
     for (std::uint8_t& byte : frame.data) {
       byte = static_cast<std::uint8_t>(rng.chance(500'000) ? rng.below(4) : rng.next());
     }
-    const auto decoded = decode(frame);
+    const auto decoded = packnet::decode(frame);
     if (decoded.ok()) {
       ++understood;
-      const auto again = decode(encode(*decoded));
+      const auto again = packnet::decode(encode(*decoded));
       ASSERT_TRUE(again.ok());
       ASSERT_TRUE(*again == *decoded) << frame.id;
     }

@@ -84,7 +84,7 @@ void PackNetwork::handle_bus_state(TimePoint now, can::BusState state) {
 }
 
 void PackNetwork::handle_frame(TimePoint now, const can::Frame& frame) {
-  const auto decoded = decode(frame);
+  const auto decoded = packnet::decode(frame);
   if (!decoded.ok()) {
     ++(decoded.error() == DecodeError::kNotOurs ? metrics_.not_ours : metrics_.malformed);
     return;

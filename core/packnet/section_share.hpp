@@ -25,9 +25,10 @@
 //
 // Authenticity. In sealed mode a record carries a MAC under a key of the bus; without the right one it is
 // never merged, and counted. There is no counter against replay, because none is needed: merging takes the
-// newer record, so a genuine record heard before can never beat one made after it. Announcements are not
-// authenticated: a forged one costs frames, never a setting. What remains is that a bus that was wiped as a
-// whole can be given its old settings back by who recorded them; a wiped bus gets a new key.
+// newer record, so a genuine record heard before can never beat one made after it. Announcements and
+// single segments are not authenticated: forged ones cost frames and can hold up records while they come,
+// never change a setting. What remains is that a bus that was wiped as a whole can be given its old settings
+// back by who recorded them; a wiped bus gets a new key.
 //
 // Time. A node that has no time cannot stamp changes (stamp.hpp). When no gateway has brought any within
 // kTimeWait and it agrees with others, it counts on from the newest stamp it has seen (Replica::clock()). A

@@ -240,10 +240,7 @@ void PackThread::Host::work_relays(TimePoint now) {
   }
   bank_.poll(now);
   watch_bank();
-  const auto positions = bank_.positions();
-  for (std::size_t i = 0; i < energy::kRelayCount; ++i) {
-    node_.handle_contact(now, energy::relay_at(i), positions[i]);
-  }
+  node_.handle_contacts(now, bank_.positions());
   while (auto notice = bank_.poll_notice()) {
     send(std::move(*notice));
   }

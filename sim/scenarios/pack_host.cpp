@@ -72,9 +72,7 @@ void PackWorld::boot(std::size_t index) {
   spreading_.reset();
   const TimePoint here = local(box);
   box.pack->handle_serial_line(here, true);
-  for (std::size_t i = 0; i < energy::kRelayCount; ++i) {
-    box.pack->handle_contact(here, energy::relay_at(i), box.contacts[i]);
-  }
+  tell_contacts(box);
   bus_of(box).set_present(now_, box.bus.port(), true);
   election_checker_.handle_disturbed(now_, box.segment);
   tell_state(index);
@@ -160,7 +158,7 @@ void PackWorld::pump(std::size_t index) {
     const TimePoint here = local(box);
     // What stays due waits for its turn on the bus.
     const TimePoint due = box.pack->poll_timeout();
-    const bool is_due = due <= here && due != handled;
+    const bool is_due = due <= here && (due != handled || box.bus.can_offer(bus_of(box)));
     handled = due;
     if (is_due) {
       box.pack->handle_timeout(here);
@@ -290,7 +288,15 @@ void PackWorld::note_sections(std::size_t index) {
   check_spreading();
 }
 
-// ---- BMS and meters
+// ---- BMS, meters, contacts
+
+void PackWorld::tell_contacts(Box& box) {
+  energy::PerRelay<std::optional<Position>> positions{};
+  for (std::size_t i = 0; i < energy::kRelayCount; ++i) {
+    positions[i] = box.contacts[i];
+  }
+  box.pack->handle_contacts(local(box), positions);
+}
 
 void PackWorld::step_bms(std::size_t index) {
   Box& box = *boxes_[index];
@@ -319,9 +325,7 @@ void PackWorld::measure(std::size_t index) {
       tell(*row.relay, box.plant.circuit_mw(row.circuit));
     }
   }
-  for (std::size_t i = 0; i < energy::kRelayCount; ++i) {
-    box.pack->handle_contact(here, energy::relay_at(i), box.contacts[i]);
-  }
+  tell_contacts(box);
 }
 
 // ---- store

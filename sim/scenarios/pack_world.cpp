@@ -23,6 +23,8 @@ constexpr std::int64_t kTicksPerSecond = 100;
 // Up to this loss invariants 3 and 4 are demanded, with longer bounds.
 constexpr std::uint32_t kLossMax = 100'000;
 constexpr ElectionRules kLossyRules{seconds{2}, seconds{1}, seconds{3}};
+// A sample is as old as its request; the answer takes this long at most, tries included.
+constexpr Duration kSampleAge = milliseconds{500};
 constexpr std::int64_t kSecondsPerHour = 3'600;
 constexpr std::size_t kStateIds = 16;  // of sections
 
@@ -389,8 +391,8 @@ RelayTruth PackWorld::truth(const Box& box, std::size_t index) const {
   RelayTruth truth;
   truth.contact = box.contacts;
   truth.is_running = box.pack.has_value();
-  truth.is_unsafe = truth.is_running && (silence > limits.bms_stale_after || voltage > limits.pack_max ||
-                                         voltage < limits.pack_min);
+  truth.is_unsafe = truth.is_running && (silence > limits.bms_stale_after - kSampleAge ||
+                                         voltage > limits.pack_max || voltage < limits.pack_min);
   truth.is_nearly_unsafe = silence > kHouseStep + kHouseStep ||
                            voltage > limits.pack_max - limits.pack_hysteresis ||
                            voltage < limits.pack_min + limits.pack_hysteresis;

@@ -168,6 +168,7 @@ class PackWorld {
   bool cut_power_at_write(std::size_t index);
   void note_sections(std::size_t index);
   void measure(std::size_t index);
+  void tell_contacts(Box& box);
   void pump_gateway();
 
   PackPlan plan_;

@@ -153,8 +153,6 @@ TEST(DecodePacknet, CommandsThatAPackWouldRefuse) {
   const json wrong = decoded("20C#04010902");
   EXPECT_EQ(wrong.at("opcode"), "set_relay");
   EXPECT_EQ(wrong.at("refused"), "bad_length");
-  const json range = decoded("20C#0401 0902 1E00");
-  EXPECT_TRUE(range.contains("error")) << "no such line";
   const json relay = decoded("20C#040109021E00");
   EXPECT_EQ(relay.at("refused"), "out_of_range");
   EXPECT_EQ(relay.at("argument"), "relay");
@@ -194,7 +192,7 @@ TEST(DecodePacknet, AnswersAndReports) {
 }
 
 TEST(DecodePacknet, TimeAsPeopleWriteIt) {
-  Time time{.hour = 13, .day = 21, .minute = 3, .second = 7, .month = 11, .year = 26};
+  Time time{.hour = 13, .day = 21, .minute = 3, .second = 7, .month = 11, .year = 26, .offset_quarters = {}};
   EXPECT_EQ(decoded(time).at("wall_time"), "2026-11-21T13:03:07Z");
   time.offset_quarters = 4;
   EXPECT_EQ(decoded(time).at("wall_time"), "2026-11-21T14:03:07+01:00");

@@ -165,7 +165,7 @@ class Supervisor {
         house_.web_port, house_.receiver_port, house_.mqtt_port, house_.can, house_.bms_link(),
         house_.folder);
     for (const demo::DemoPack& pack : house_.packs) {
-      fmt::print("  {}    http://127.0.0.1:{}/\n", pack.name, pack.web_port);
+      fmt::print("  pack {}    http://127.0.0.1:{}/\n", pack.name.back(), pack.web_port);
     }
     fmt::print("  pack bus  {}, sealed by {}\n", house_.pack_can, house_.bus_key_file());
     if (options_.seconds) {

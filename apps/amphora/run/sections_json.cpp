@@ -180,8 +180,9 @@ std::variant<FieldValue, Problem> number_value(const FieldSpec& spec, double out
   return value;
 }
 
-std::variant<FieldValue, Problem> field_value(const FieldSpec& spec,
+std::variant<FieldValue, Problem> field_value(const SectionTable& table, std::size_t index,
                                               const runtime::http::SettingValue& given) {
+  const FieldSpec& spec = table.fields[index];
   if (const auto* number = std::get_if<double>(&given); number != nullptr && is_number(spec.kind)) {
     return number_value(spec, *number);
   }
@@ -199,7 +200,9 @@ std::variant<FieldValue, Problem> field_value(const FieldSpec& spec,
   }
   const auto value = sections::parse_value(spec, *text);
   if (!value.ok()) {
-    return refused(spec, "bad_value", std::string{sections::to_text(value.error().reason)} + ".");
+    sections::FieldError error = value.error();
+    error.field = index;
+    return to_problem(table, error);
   }
   return *value;
 }
@@ -245,7 +248,7 @@ std::variant<FieldChanges, Problem> to_field_changes(
       problem.message = "\"" + change.field + "\" is not a setting of this section.";
       return problem;
     }
-    auto value = field_value(table.fields[*index], change.value);
+    auto value = field_value(table, *index, change.value);
     if (const auto* problem = std::get_if<Problem>(&value)) {
       return *problem;
     }

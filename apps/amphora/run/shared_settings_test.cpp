@@ -141,6 +141,26 @@ TEST(SectionsJson, SecretsAreNeverShown) {
   EXPECT_EQ(values_json(table, values).dump().find("hunter2"), std::string::npos);
 }
 
+TEST(SectionsJson, AWindowIsTextInBothDirections) {
+  const sections::SectionTable& table = table_of(sections::kSchedule);
+  const auto good = to_field_changes(table, {{"window_2", "22:00-6:00 1-5"}});
+  ASSERT_TRUE(std::holds_alternative<FieldChanges>(good));
+  sections::Values values = sections::default_values(table);
+  values.fields[1] = std::get<FieldChanges>(good)[0].second;
+  const Json json = values_json(table, values);
+  EXPECT_EQ(json["window_1"], "");
+  EXPECT_EQ(json["window_2"], "22:00-06:00 1-5");
+  const auto bad = to_field_changes(table, {{"window_3", "22:00-06:00 8"}});
+  const auto* const problem = std::get_if<runtime::http::Problem>(&bad);
+  ASSERT_NE(problem, nullptr);
+  EXPECT_EQ(problem->code, "bad_value");
+  EXPECT_EQ(problem->field, "values.window_3");
+  EXPECT_EQ(
+      problem->message,
+      "window_3: not a time of the day; allowed: as in 22:00-06:00 or 22:00-06:00 1-5 (days 1 Monday to 7 "
+      "Sunday), or nothing.");
+}
+
 TEST(SectionsJson, ValuesOfPeopleAreCheckedOneByOne) {
   const sections::SectionTable& table = table_of(sections::kBattery);
   const auto good = to_field_changes(table, {{"charge_current_max_a", 60.5}, {"chemistry", "nmc"}});

@@ -154,6 +154,15 @@ void Pack::handle_contact(TimePoint now, energy::Relay relay, std::optional<ener
   }
 }
 
+void Pack::handle_contacts(TimePoint now,
+                           const energy::PerRelay<std::optional<energy::Position>>& positions) {
+  if (inputs_.measured != positions) {
+    inputs_.measured = positions;
+    are_inputs_new_ = true;
+    settle(now);
+  }
+}
+
 void Pack::handle_host_time(TimePoint now, const energy::TimeReading& reading, bool is_synchronised) {
   host_offset_s_ = reading.utc_offset_s;
   const auto& bus = network_.time();

@@ -151,6 +151,9 @@ class Pack {
   void handle_ac_voltage(TimePoint now, Millivolts voltage);
   // What a contact really does; empty: it is not read back.
   void handle_contact(TimePoint now, energy::Relay relay, std::optional<energy::Position> position);
+  // The same of all at once. After a start it must be all: the first one told makes the modes decide, and a
+  // relay whose contact is unknown then is commanded without regard to its minimum times.
+  void handle_contacts(TimePoint now, const energy::PerRelay<std::optional<energy::Position>>& positions);
   // The host's clock and zone. `is_synchronised`: its time may be used; the offset is used in any case, where
   // the gateway's frames do not tell one.
   void handle_host_time(TimePoint now, const energy::TimeReading& reading, bool is_synchronised);

@@ -122,6 +122,24 @@ TEST(Pack, SettingsAndNodeOutliveALossOfPower) {
   EXPECT_EQ(bed.pack(0).network().node(), node);
 }
 
+// Somebody opened them before the start, and nobody knows how long ago.
+TEST(Pack, ContactsThatAreOpenAtTheStartStayOpenForTheirMinimumTime) {
+  PackBed bed;
+  const std::size_t index = bed.add(pack_config_of(1));
+  energy::PerRelay<std::optional<Position>> positions{};
+  for (std::size_t i = 0; i <= energy::index_of(Relay::kHeater); ++i) {
+    positions[i] = Position::kOpen;
+  }
+  bed.pack(index).handle_contacts(bed.now, positions);
+  bed.run(29s);
+  for (const auto& [relay, position] : bed.boxes[index]->contacts) {
+    EXPECT_EQ(position, Position::kOpen) << energy::to_text(relay);
+  }
+  bed.run(32s);
+  EXPECT_EQ(bed.boxes[index]->contacts[Relay::kGrid], Position::kClosed);
+  EXPECT_EQ(bed.boxes[index]->contacts[Relay::kHeater], Position::kClosed);
+}
+
 TEST(Pack, ARefusedChangeNamesTheFieldAndChangesNothing) {
   PackBed bed = make_bed(1);
   sections::Values values = modes_of(bed.pack(0));

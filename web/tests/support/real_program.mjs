@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The real program for tests: `amphora demo` on ports of its own and with a data folder of its own, stopped by its process
 // id. AMPHORA_PROGRAM names the binary. With AMPHORA_URL alone a box that runs already is used, and cannot be restarted.
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ const kPollMs = 100;
 // All that is assumed of the demo's energy packs: the line it prints for the page of each, and the command line of the
 // emulated BMS of each.
 const kPackLine = /pack (\d+) +(http:\S+?)\/?\s/g;
-const bms_of_pack = (number) => new RegExp(`emulate.*bms.*pack[-_ /]?${number}(?!\\d)`);
+const bms_of_pack = (number) => new RegExp(`emulate.*modbus-bms.*/bms_${number}(?!\\d)`);
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -78,10 +78,6 @@ class RealProgram {
   }
 
   // A demo of before there were packs tells nothing of them in its help; any other must start them.
-  has_packs() {
-    return /pack/.test(spawnSync(this.program, ["demo", "--help"], { encoding: "utf8" }).stdout);
-  }
-
   // Ends the emulated BMS of one pack, as pulling its plug would.
   kill_bms_of_pack(number) {
     const pid = find_descendant(this.child.pid, bms_of_pack(number));
