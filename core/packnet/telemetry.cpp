@@ -69,6 +69,21 @@ Bits bits_of(const std::optional<battery::AlarmSet>& set) {
 
 }  // namespace
 
+std::string_view holder_name(std::int64_t number) {
+  constexpr auto kNames = std::array<std::string_view, 11>{
+      "default",      "manual", "time_of_use",  "eco",        "self_consumption", "backup",
+      "import_limit", "safety", "minimum_time", "wear_limit", "minimum_soc"};
+  static_assert(kNames.size() == static_cast<std::size_t>(RelayHolder::kMinimumSoc) + 1);
+  return number >= 0 && number < std::int64_t{kNames.size()} ? kNames[static_cast<std::size_t>(number)]
+                                                             : std::string_view{"unknown"};
+}
+
+std::string_view bms_state_name(std::int64_t number) {
+  constexpr auto kNames = std::array<std::string_view, 4>{"never", "connected", "stale", "fault"};
+  return number >= 0 && number < std::int64_t{kNames.size()} ? kNames[static_cast<std::size_t>(number)]
+                                                             : std::string_view{"unknown"};
+}
+
 Telemetry::Telemetry() {
   for (std::size_t i = 0; i < kFieldCount; ++i) {
     raw_[i] = unknown_of(kFields[i]);

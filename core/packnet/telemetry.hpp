@@ -201,6 +201,9 @@ enum class RelayHolder : std::uint8_t {
   kMinimumSoc = 10
 };
 enum class BmsState : std::uint8_t { kNever = 0, kConnected = 1, kStale = 2, kFault = 3 };
+// Names of the numbers in these fields; "unknown" for one that a later version has.
+std::string_view holder_name(std::int64_t number);
+std::string_view bms_state_name(std::int64_t number);
 
 inline constexpr std::uint8_t kValuePageCount = 16;
 inline constexpr std::uint8_t kCellPageFirst = 0x20;

@@ -274,6 +274,16 @@ void command_fields(JsonLine& json, const packnet::CommandFrame& frame) {
     }
     return;
   }
+  if (frame.opcode == static_cast<std::uint8_t>(packnet::Opcode::kEpoch)) {
+    json.text("opcode", "epoch");
+    json.number("sequence", frame.sequence);
+    if (frame.size == sizeof(std::uint32_t)) {
+      json.number("counter_high", load<std::uint32_t>(frame.arguments.data(), Endian::kLittle));
+    } else {
+      json.text("data", to_hex(frame.payload()));
+    }
+    return;
+  }
   opcode_name(json, frame.opcode);
   json.number("sequence", frame.sequence);
   const packnet::DecodedCommand decoded = packnet::decode_command(frame);

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "apps/amphora/config/checks_pack.hpp"
 #include "apps/amphora/config/secret_file.hpp"
 #include "core/base/crc.hpp"
 #include "core/packnet/command.hpp"
@@ -58,14 +59,6 @@ packnet::HardwareNumber hardware_of_machine(std::string_view machine_id) {
   return digest.value() != 0 ? digest.value() : 1;
 }
 
-std::optional<packnet::HardwareNumber> parse_hardware(std::string_view text) {
-  packnet::HardwareNumber number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number, 16);
-  const bool is_good = error == std::errc{} && stop == end && text.size() == 16 && number != 0;
-  return is_good ? std::optional{number} : std::nullopt;
-}
-
 std::string hardware_text(packnet::HardwareNumber hardware) {
   return fmt::format("{:016x}", hardware);
 }
@@ -74,19 +67,12 @@ crypto::Key read_bus_key(const std::string& path) {
   if (const auto why = config::secret_file_fault(path)) {
     throw std::runtime_error{*why};
   }
-  const std::string text = config::read_secret(path).value_or("");
-  crypto::Key key{};
-  bool is_good = text.size() == 2 * key.size();
-  for (std::size_t i = 0; is_good && i < key.size(); ++i) {
-    const char* const digits = text.data() + 2 * i;
-    const auto [stop, error] = std::from_chars(digits, digits + 2, key[i], 16);
-    is_good = error == std::errc{} && stop == digits + 2;
-  }
-  if (!is_good) {
+  const auto key = config::parse_bus_key(config::read_secret(path).value_or(""));
+  if (!key) {
     throw std::runtime_error{fmt::format(
         "{} holds no key: 64 hexadecimal digits are needed, as from: openssl rand -hex 32", path)};
   }
-  return key;
+  return *key;
 }
 
 std::filesystem::path default_state_folder() {

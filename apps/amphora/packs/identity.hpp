@@ -13,7 +13,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,8 +25,6 @@ namespace amphora::packs_command {
 // 64-bit FNV-1a over the machine's id and the purpose: the same at each start, and not that of a pack which
 // runs on the same machine. Never 0.
 packnet::HardwareNumber hardware_of_machine(std::string_view machine_id);
-// "0000a1b2c3d4e5f6": 16 hexadecimal digits, not zero.
-std::optional<packnet::HardwareNumber> parse_hardware(std::string_view text);
 std::string hardware_text(packnet::HardwareNumber hardware);
 
 // The key of the bus from a file that only its owner may read: 64 hexadecimal digits on the first line.

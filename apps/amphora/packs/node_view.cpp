@@ -20,20 +20,6 @@ using packnet::Field;
 using packnet::NodeEntry;
 using packnet::Telemetry;
 
-std::string_view holder_text(std::int64_t holder) {
-  constexpr auto kNames = std::to_array<std::string_view>(
-      {"default", "manual", "time_of_use", "eco", "self_consumption", "backup", "import_limit", "safety",
-       "minimum_time", "wear_limit", "minimum_soc"});
-  const auto index = static_cast<std::size_t>(holder);
-  return index < kNames.size() ? kNames[index] : std::string_view{"unknown"};
-}
-
-std::string_view bms_text(std::int64_t state) {
-  constexpr auto kNames = std::to_array<std::string_view>({"never", "connected", "stale", "fault"});
-  const auto index = static_cast<std::size_t>(state);
-  return index < kNames.size() ? kNames[index] : std::string_view{"unknown"};
-}
-
 // A number with the decimals of its field, exactly: 5217 hundredths are 52.17.
 std::string field_text(const Telemetry& telemetry, Field field) {
   const auto value = telemetry.value(field);
@@ -89,7 +75,7 @@ std::vector<RelayView> relays_of(const Telemetry& telemetry) {
     const auto holder = telemetry.value(Telemetry::relay_holder(i));
     if (position) {
       relays.push_back({to_text(energy::relay_at(i)), *position == 1 ? "closed" : "open",
-                        holder ? holder_text(*holder) : std::string_view{}});
+                        holder ? packnet::holder_name(*holder) : std::string_view{}});
     }
   }
   return relays;
@@ -117,7 +103,7 @@ void put_telemetry(Json& json, const Telemetry& telemetry) {
     relays.push_back(std::move(one));
   }
   if (const auto state = telemetry.value(Field::kBmsState)) {
-    json["bms_state"] = bms_text(*state);
+    json["bms_state"] = packnet::bms_state_name(*state);
   }
   json["alarms"] = alarms_of(telemetry, Field::kAlarms);
   json["warnings"] = alarms_of(telemetry, Field::kWarnings);
@@ -220,6 +206,12 @@ std::string nodes_table(const packnet::PackNetwork& network, TimePoint now) {
         fmt::format("{}; {}; {}", list_text(modes_of(values)), alarms_text(*entry), relays_text(values)));
   }
   return text;
+}
+
+bool is_news(const packnet::NetworkEvent& event) {
+  using enum packnet::NetworkEvent::Kind;
+  return event.kind == kAppeared || event.kind == kGone || event.kind == kFollows ||
+         event.kind == kMasterLost;
 }
 
 }  // namespace amphora::packs_command

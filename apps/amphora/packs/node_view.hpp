@@ -14,4 +14,7 @@ namespace amphora::packs_command {
 nlohmann::ordered_json nodes_json(const packnet::PackNetwork& network, TimePoint now);
 std::string nodes_table(const packnet::PackNetwork& network, TimePoint now);
 
+// Whether an event tells what no single frame does: who came and went, and who leads.
+bool is_news(const packnet::NetworkEvent& event);
+
 }  // namespace amphora::packs_command

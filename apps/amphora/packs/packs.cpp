@@ -4,18 +4,24 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
+#include <array>
 #include <charconv>
 #include <cstdio>
-#include <fstream>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <vector>
 
+#include "apps/amphora/config/assign.hpp"
+#include "apps/amphora/decode/can_origin.hpp"
+#include "apps/amphora/decode/packnet_json.hpp"
+#include "apps/amphora/json_line.hpp"
 #include "apps/amphora/packs/command_text.hpp"
 #include "apps/amphora/packs/gateway.hpp"
 #include "apps/amphora/packs/identity.hpp"
 #include "apps/amphora/packs/node_view.hpp"
+#include "apps/amphora/run/pack_config.hpp"
 
 namespace amphora {
 
@@ -28,6 +34,7 @@ struct PacksOptions {
   std::string can;
   int list_s = 12;
   int listen_s = 3;
+  int monitor_s = 0;
   bool is_json = false;
   std::string to = "all";
   std::string key_file;
@@ -61,13 +68,37 @@ int list(const PacksOptions& options) {
   return kExitGood;
 }
 
-std::string machine_id() {
-  std::string id;
-  std::ifstream file{"/etc/machine-id"};
-  if (!std::getline(file, id) || id.empty()) {
-    throw std::runtime_error{"/etc/machine-id is empty: give --hardware, 16 hexadecimal digits"};
+// A frame as `amphora decode packnet` prints it, and when it came.
+void print_frame(TimePoint begin, const can::Frame& frame) {
+  std::string text;
+  std::array<char, 12> id;
+  JsonLine json{text};
+  json.number("t_ms", to_milliseconds(runtime::steady_now() - begin));
+  json.text("id", decode::id_text(frame, id));
+  if (const auto message = packnet::decode(frame); message.ok()) {
+    decode::append_packnet_message(json, *message);
+  } else {
+    json.text("error", to_text(message.error()));
   }
-  return id;
+  json.end();
+  fmt::print("{}", text);
+  (void)std::fflush(stdout);
+}
+
+int monitor(const PacksOptions& options) {
+  const TimePoint begin = runtime::steady_now();
+  Gateway gateway{{.can = options.can},
+                  {.on_frame = [begin](const can::Frame& frame) { print_frame(begin, frame); },
+                   .on_event =
+                       [begin](const packnet::NetworkEvent& event) {
+                         if (packs_command::is_news(event)) {
+                           print_line({{"t_ms", to_milliseconds(event.at - begin)},
+                                       {"event", to_text(event.kind)},
+                                       {"node", event.node}});
+                         }
+                       }}};
+  gateway.run(options.monitor_s > 0 ? Duration{std::chrono::seconds{options.monitor_s}} : Duration::max());
+  return gateway.bus_fault().empty() ? kExitGood : bus_failure(gateway);
 }
 
 // One command from the words to the last acknowledgement.
@@ -90,6 +121,9 @@ class CommandRun {
     if (!gateway_.bus_fault().empty()) {
       return bus_failure(gateway_);
     }
+    if (gateway_.was_told_to_end()) {
+      return kExitFailed;
+    }
     std::vector<packnet::Node> packs;
     for (packnet::Node node = 1; node <= packnet::kNodeMax; ++node) {
       if (gateway_.heard().test(node) && packs.size() < packnet::kNodesMax) {
@@ -106,15 +140,22 @@ class CommandRun {
     if (!is_stored_) {
       fmt::print(stderr, "amphora: the counter cannot be stored; nothing was sent\n");
     }
+    if (is_not_authentic_) {
+      fmt::print(
+          stderr,
+          "amphora: this gateway's hardware number is {}; the packs' configuration names the one whose "
+          "commands count\n",
+          packs_command::hardware_text(hardware_));
+    }
     return is_over_ && is_good_ ? kExitGood : kExitFailed;
   }
 
  private:
   static packnet::HardwareNumber hardware_of(const PacksOptions& options) {
     if (options.hardware.empty()) {
-      return packs_command::hardware_of_machine(machine_id());
+      return packs_command::hardware_of_machine(run::read_machine_id());
     }
-    return *packs_command::parse_hardware(options.hardware);
+    return *config::parse_hardware(options.hardware);
   }
 
   Gateway::Options gateway_options() const {
@@ -153,6 +194,7 @@ class CommandRun {
       gateway_.finish();
       return;
     }
+    is_not_authentic_ = is_not_authentic_ || event.result == packnet::CommandResult::kNotAuthentic;
     const bool has_answer =
         event.outcome == packnet::Outcome::kDone || event.outcome == packnet::Outcome::kRefused;
     const std::string text =
@@ -179,6 +221,7 @@ class CommandRun {
   bool is_over_ = false;
   bool is_good_ = false;
   bool is_stored_ = true;
+  bool is_not_authentic_ = false;
   Gateway gateway_;
 };
 
@@ -208,7 +251,7 @@ int command(const PacksOptions& options) {
     return usage(fmt::format("--to {}: allowed are all and the numbers of nodes, 1 to {}", options.to,
                              packnet::kNodeMax));
   }
-  if (!options.hardware.empty() && !packs_command::parse_hardware(options.hardware)) {
+  if (!options.hardware.empty() && !config::parse_hardware(options.hardware)) {
     return usage(fmt::format("--hardware {}: 16 hexadecimal digits are needed", options.hardware));
   }
   if (options.is_plain == !options.key_file.empty()) {
@@ -246,7 +289,8 @@ void add_command_options(CLI::App& command, const std::shared_ptr<PacksOptions>&
 void add_packs(CLI::App& parent, Action& chosen) {
   CLI::App* group = add_command(parent, "packs", "See the packs on a CAN bus and give them commands.",
                                 "  amphora packs --can can0 list\n"
-                                "  amphora packs --can can0 command set_mode backup on --key-file bus.key");
+                                "  amphora packs --can can0 command set_mode backup on --key-file bus.key\n"
+                                "  amphora packs --can can0 monitor");
   group->require_subcommand(1);
   auto options = std::make_shared<PacksOptions>();
   group->add_option("--can", options->can, "The bus: an interface, or udp://GROUP:PORT")
@@ -283,6 +327,11 @@ void add_packs(CLI::App& parent, Action& chosen) {
                packs_command::commands_text(),
            command),
       options);
+  add("monitor", "Print frames and events as JSON lines until it is stopped.",
+      "  amphora packs --can can0 monitor", monitor)
+      ->add_option("--seconds", options->monitor_s, "End by itself after this time")
+      ->check(CLI::Range(1, 86'400))
+      ->type_name("SECONDS");
 }
 
 }  // namespace amphora

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -142,8 +143,8 @@ class PacksCommand : public ::testing::Test {
   }
   std::vector<std::string> command(std::vector<std::string> words) {
     words.insert(words.begin(), "command");
-    words.insert(words.end(),
-                 {"--hardware", std::string{kGatewayText}, "--state", folder_.string(), "--json"});
+    words.insert(words.end(), {"--hardware", std::string{kGatewayText}, "--state", folder_.string(), "--json",
+                               "--seconds", "2"});
     return words;
   }
   std::vector<nlohmann::json> lines() const {
@@ -171,7 +172,7 @@ class PacksCommand : public ::testing::Test {
 
 TEST_F(PacksCommand, ListShowsWhatNodesTell) {
   start(true);
-  ASSERT_EQ(run({"list", "--seconds", "4", "--json"}), kExitGood) << error_;
+  ASSERT_EQ(run({"list", "--seconds", "3", "--json"}), kExitGood) << error_;
   const nlohmann::json all = nlohmann::json::parse(out_);
   ASSERT_EQ(all.at("nodes").size(), 3U);
   EXPECT_EQ(all.at("master"), 9);
@@ -183,9 +184,22 @@ TEST_F(PacksCommand, ListShowsWhatNodesTell) {
   EXPECT_EQ(node.at("modes"), nlohmann::json::array({"backup"}));
   EXPECT_EQ(node.at("relays").at(0).at("holder"), "backup");
   EXPECT_FALSE(node.contains("current_a")) << "never told";
-  ASSERT_EQ(run({"list", "--seconds", "3"}), kExitGood) << error_;
+  ASSERT_EQ(run({"list", "--seconds", "2"}), kExitGood) << error_;
   EXPECT_NE(out_.find("52.17"), std::string::npos) << out_;
   EXPECT_NE(out_.find("backup; -; grid=closed/backup"), std::string::npos) << out_;
+}
+
+TEST_F(PacksCommand, MonitorShowsFramesAndWhoComes) {
+  start(true);
+  ASSERT_EQ(run({"monitor", "--seconds", "2"}), kExitGood) << error_;
+  const auto has = [&](const char* key, const char* value) {
+    return std::ranges::any_of(lines(),
+                               [&](const nlohmann::json& line) { return line.value(key, "") == value; });
+  };
+  EXPECT_TRUE(has("name", "master_beacon")) << out_;
+  EXPECT_TRUE(has("name", "telemetry")) << out_;
+  EXPECT_TRUE(has("event", "appeared")) << out_;
+  EXPECT_TRUE(has("event", "follows")) << out_;
 }
 
 TEST_F(PacksCommand, ACommandIsAcknowledgedByAllAndTheCounterGoesOn) {
@@ -216,6 +230,7 @@ TEST_F(PacksCommand, RefusalsAndSilenceAreFailures) {
   std::ofstream{folder_ / "key"} << std::string(64, '7');
   EXPECT_EQ(run(command({"identify", "--key-file", key})), kExitFailed);
   EXPECT_EQ(lines().at(0).at("result"), "not_authentic");
+  EXPECT_NE(error_.find(kGatewayText), std::string::npos) << error_;
   expect_done(1);
 }
 
@@ -241,7 +256,7 @@ TEST_F(PacksCommand, WrongUsageIsSaidBeforeAnythingIsSent) {
 }
 
 TEST_F(PacksCommand, NobodyThereIsSaid) {
-  EXPECT_EQ(run(command({"identify", "--plain", "--seconds", "1"})), kExitFailed);
+  EXPECT_EQ(run(command({"identify", "--plain"})), kExitFailed);
   EXPECT_NE(error_.find("no pack was heard"), std::string::npos) << error_;
 }
 

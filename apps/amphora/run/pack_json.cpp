@@ -183,22 +183,6 @@ std::string_view type_text(packnet::DeviceType type) {
   return kNames[static_cast<std::size_t>(type)];
 }
 
-std::string_view bms_state_text(std::int64_t state) {
-  constexpr std::array<std::string_view, 4> kNames{"never", "connected", "stale", "fault"};
-  return state >= 0 && state < static_cast<std::int64_t>(kNames.size())
-             ? kNames[static_cast<std::size_t>(state)]
-             : std::string_view{"unknown"};
-}
-
-std::string_view holder_text(std::int64_t holder) {
-  constexpr std::array<std::string_view, 10> kNames{"default",          "manual",    "time_of_use",  "eco",
-                                                    "self_consumption", "backup",    "import_limit", "safety",
-                                                    "minimum_time",     "wear_limit"};
-  return holder >= 0 && holder < static_cast<std::int64_t>(kNames.size())
-             ? kNames[static_cast<std::size_t>(holder)]
-             : std::string_view{"unknown"};
-}
-
 // What one pack tells of itself.
 void put_telemetry(Json& json, const Telemetry& telemetry) {
   put(json, "soc_percent", telemetry, Field::kSoc);
@@ -224,12 +208,12 @@ void put_telemetry(Json& json, const Telemetry& telemetry) {
     }
     Json relay{{"name", to_text(energy::relay_at(i))}, {"position", *position == 1 ? "closed" : "open"}};
     if (const auto holder = telemetry.value(Telemetry::relay_holder(i))) {
-      relay["holder"] = holder_text(*holder);
+      relay["holder"] = packnet::holder_name(*holder);
     }
     relays.push_back(std::move(relay));
   }
   if (const auto state = telemetry.value(Field::kBmsState)) {
-    json["bms_state"] = bms_state_text(*state);
+    json["bms_state"] = packnet::bms_state_name(*state);
   }
   put(json, "cell_min_mv", telemetry, Field::kCellMin, 1000);
   put(json, "cell_max_mv", telemetry, Field::kCellMax, 1000);
