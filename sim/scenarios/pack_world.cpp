@@ -384,7 +384,7 @@ void PackWorld::move_power() {
   }
 }
 
-RelayTruth PackWorld::truth(const Box& box, std::size_t index) const {
+RelayTruth PackWorld::truth(const Box& box) const {
   const energy::Protection limits;
   const Millivolts voltage = box.bms.told_voltage();
   const Duration silence = now_ - box.heard_bms_at;
@@ -405,7 +405,6 @@ RelayTruth PackWorld::truth(const Box& box, std::size_t index) const {
   }
   truth.running = truth.is_running ? box.pack->control().running() : box.in_force.enabled;
   truth.home_w = whole_watts(box.plant.flows().load_mw).count();
-  (void)index;
   return truth;
 }
 
@@ -415,7 +414,7 @@ void PackWorld::check_relays(std::size_t index, std::int64_t import_uj) {
     box.in_force = box.pack->control().settings();
     box.relay_checker.handle_count_lost();
   }
-  RelayTruth seen = truth(box, index);
+  RelayTruth seen = truth(box);
   seen.import_uj = import_uj;
   box.relay_checker.handle_step(now_, seen, box.in_force);
 }

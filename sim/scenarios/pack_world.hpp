@@ -143,7 +143,7 @@ class PackWorld {
   void step_bus(std::uint8_t bus);
   void deliver(const CanBus::Delivery& delivery, std::uint8_t bus);
   void check_election();
-  RelayTruth truth(const Box& box, std::size_t index) const;
+  RelayTruth truth(const Box& box) const;
   void check_relays(std::size_t index, std::int64_t import_uj);
   void check_spreading();
   void finish();
