@@ -88,6 +88,7 @@ void SectionShare::follow_slot(TimePoint now, Slot& slot) {
   slot.is_announced = false;
   slot.record_due = kNever;
   slot.record_sent_at.reset();
+  slot.repeats_left = record->origin == replica_.self() ? kAnnounceRepeats : 0;
   if (!outgoing_.bytes.is_empty() && slots_[outgoing_.slot].section == slot.section) {
     outgoing_ = {};
   }
@@ -428,7 +429,12 @@ std::optional<Opaque> SectionShare::take_announcement(TimePoint now) {
       count_question(now, slot);
     }
     slot.announced_at = now;
-    slot.announce_due = now + kAnnouncePeriod - random_delay(kAnnounceJitter);
+    if (slot.repeats_left > 0) {
+      slot.announce_due = now + kAnnounceRepeat * (1 << (kAnnounceRepeats - slot.repeats_left));
+      --slot.repeats_left;
+    } else {
+      slot.announce_due = now + kAnnouncePeriod - random_delay(kAnnounceJitter);
+    }
     if (!slot.is_announced) {
       slot.is_announced = true;
       settle_due_ = now + kObjectionTime;

@@ -59,16 +59,20 @@ namespace amphora::packnet {
 inline constexpr Duration kAnnouncePeriod = std::chrono::seconds{15};
 // Each period is shorter by up to this, so that nodes that started together drift apart.
 inline constexpr Duration kAnnounceJitter = std::chrono::milliseconds{500};
+// A change made here is announced this often once more, after this pause and then twice as long each time:
+// who did not hear of it would wait for the next period.
+inline constexpr std::uint8_t kAnnounceRepeats = 2;
+inline constexpr Duration kAnnounceRepeat = std::chrono::milliseconds{150};
 // The first announcements lie within this after the node id was claimed.
 inline constexpr Duration kFirstAnnounceMax = std::chrono::seconds{1};
 // Between two announcements of one section, and between two questions for different contents.
 inline constexpr Duration kAnnounceSpacing = std::chrono::milliseconds{50};
 inline constexpr Duration kAnswerDelayMax = std::chrono::milliseconds{20};
 // A question that was not answered: repeated after this, doubled each time, kAskTries in all.
-inline constexpr Duration kAskPause = std::chrono::seconds{1};
-inline constexpr std::uint8_t kAskTries = 4;
+inline constexpr Duration kAskPause = std::chrono::milliseconds{100};
+inline constexpr std::uint8_t kAskTries = 7;
 // One record is sent at most this often while it does not change.
-inline constexpr Duration kRecordPause = std::chrono::milliseconds{500};
+inline constexpr Duration kRecordPause = std::chrono::milliseconds{250};
 inline constexpr Duration kFrameGap = std::chrono::milliseconds{1};
 // A record of which nothing came for so long is not complete.
 inline constexpr Duration kSegmentTimeout = std::chrono::milliseconds{250};
@@ -167,6 +171,7 @@ class SectionShare {
     state::SectionId section = 0;
     Mark mark;
     TimePoint announce_due = kNever;
+    std::uint8_t repeats_left = 0;
     std::optional<TimePoint> announced_at;  // last, whatever it said
     bool is_announced = false;              // the present mark, at announced_at or before
     // Somebody has something newer.
