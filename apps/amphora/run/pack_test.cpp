@@ -40,11 +40,11 @@ energy::Controller make_control(const config::Config& config, const energy::Inpu
 energy::Inputs some_inputs() {
   const TimePoint at = at_second(99);
   energy::Inputs inputs;
-  inputs.pack_voltage = Sampled{Millivolts{52'800}, at};
-  inputs.pack_current = Sampled{Milliamps{10'000}, at};
-  inputs.soc = Sampled{BasisPoints{6250}, at};
-  inputs.grid.power = Sampled{Watts{1200}, at};
-  inputs.inverter_output.power = Sampled{Watts{900}, at};
+  inputs.pack_voltage = Sampled<Millivolts>{Millivolts{52'800}, at};
+  inputs.pack_current = Sampled<Milliamps>{Milliamps{10'000}, at};
+  inputs.soc = Sampled<BasisPoints>{BasisPoints{6250}, at};
+  inputs.grid.power = Sampled<Watts>{Watts{1200}, at};
+  inputs.inverter_output.power = Sampled<Watts>{Watts{900}, at};
   return inputs;
 }
 
@@ -70,7 +70,7 @@ TEST(PackState, UnknownValuesAreAbsent) {
 TEST(PackState, TheBalanceAndTheBatteryInTheirUnits) {
   const config::Config config = pack_config();
   runtime::PackReport report{at_second(100), make_control(config, some_inputs())};
-  report.snapshot.current = Sampled{Milliamps{10'000}, at_second(99)};
+  report.snapshot.current = Sampled<Milliamps>{Milliamps{10'000}, at_second(99)};
   const Json energy = energy_json(report, config, at_second(100));
   EXPECT_EQ(energy["grid_w"], 1200);
   EXPECT_EQ(energy["battery_w"], 528);
