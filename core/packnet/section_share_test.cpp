@@ -342,7 +342,7 @@ TEST(SectionShare, AQuestionIsRepeatedWithBackOffAndThenLeftToTheNextAnnouncemen
   EXPECT_FALSE(rig.node.share.is_synchronised(rig.now));
   EXPECT_GE(Rig::announcements(sent), kAskTries);
   rig.hear(1, theirs);
-  (void)rig.run(500ms);
+  (void)rig.run(50ms);
   EXPECT_EQ(rig.metrics().questions, kAskTries + 1U);
 }
 

@@ -32,6 +32,9 @@ struct CanCounters {
   std::uint64_t restarts = 0;           // re-opened after it had been open
   std::uint64_t bus_off = 0;            // times the controller went bus-off
   std::uint64_t receive_overflows = 0;  // frames the kernel dropped because we read too slowly
+  // The controller's own error counters (ISO 11898-1: 128 is error passive), as its last error frame told.
+  std::uint8_t transmit_error_level = 0;
+  std::uint8_t receive_error_level = 0;
 };
 
 // Passes a frame when (frame.id & mask) == (id & mask) and the kind of identifier is equal.

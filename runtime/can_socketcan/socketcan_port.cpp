@@ -250,6 +250,10 @@ class SocketCanPort final : public CanPort, public std::enable_shared_from_this<
   void handle(const can_frame& frame) {
     if ((frame.can_id & CAN_ERR_FLAG) != 0) {
       ++counters_.errors;
+      if ((frame.can_id & CAN_ERR_CNT) != 0) {
+        counters_.transmit_error_level = frame.data[6];
+        counters_.receive_error_level = frame.data[7];
+      }
       if (const auto state = bus_state_of_error_frame(frame.can_id & CAN_ERR_MASK, frame.data)) {
         change(*state);
       }

@@ -211,6 +211,10 @@ void PackThread::Host::tell_time(TimePoint now) {
 }
 
 void PackThread::Host::transmit(TimePoint now) {
+  if (bus_) {
+    const CanCounters& counters = bus_->counters();
+    node_.set_bus_errors(counters.transmit_error_level, counters.receive_error_level);
+  }
   std::array<std::uint8_t, node::kPackSerialSizeMax> buffer{};
   while (const std::size_t size = node_.poll_serial(now, buffer)) {
     (void)serial_->write(ByteSpan{buffer}.first(size));
