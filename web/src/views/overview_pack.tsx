@@ -117,7 +117,7 @@ export function PackOverview() {
           <IndicatorDrawing indicator={state.value.indicator} />
         </Card>
       </div>
-      <TodayCard />
+      {state.value.battery?.energy_in_kwh !== undefined && <TodayCard />}
     </div>
   );
 }
