@@ -135,7 +135,7 @@ std::string format_value(const Field& field, const Config& config) {
       return "";
     case Kind::kText:
     case Kind::kSecretFile:
-      return quoted(field.access.text(config));
+      return config::quoted(field.access.text(config));
   }
   return "";
 }
