@@ -447,6 +447,8 @@ Json pack_message(const PackReport& report) {
     }
   }
   json["modes"] = names_of<energy::Mode>(control.running(), energy::kModeCount);
+  json["may_charge"] = control.inverter_request().may_charge;
+  json["may_discharge"] = control.inverter_request().may_discharge;
   return json;
 }
 

@@ -55,6 +55,7 @@ with Home() as home, contextlib.ExitStack() as exits:
     message = wait_for("its own words", lambda: (lambda one: one if one and "grid_w" in one else None)(listener.newest(f"{prefix}/pack")))
     assert message["relays"] == {"grid": "closed", "inverter_output": "closed", "pool_pump": "closed"}, message
     assert message["grid_w"] == -750 and message["modes"] == [], message
+    assert message["may_charge"] is True and message["may_discharge"] is True, message
     wait_for("the battery's state", lambda: (listener.newest(f"{prefix}/battery/state") or {}).get("voltage_v"))
     wait_for("a reading", lambda: listener.newest(f"{prefix}/battery/reading"))
     assert listener.texts(f"{prefix}/status")[-1] == "online"
