@@ -20,9 +20,6 @@ using runtime::http::Problem;
 using runtime::http::problem_response;
 using runtime::http::Reply;
 
-// A disk may take its time; a change that waits longer is told as not stored yet.
-constexpr Duration kStorePatience = std::chrono::seconds{10};
-
 Problem make_problem(int status, std::string code, std::string message, std::string field = {}) {
   Problem problem;
   problem.status = status;
@@ -158,65 +155,23 @@ void LinkPart::put_section(const runtime::http::SectionChange& change, const Act
   journal_.note(EventLevel::kNotice, "settings", "section_changed",
                 who(actor) + " changed " + std::string{table->title} + " of " +
                     (is_own ? "this box" : peer_title(*node)) + ".");
-  changes_.emplace(token,
-                   PendingChange{std::move(reply), table, *node, std::nullopt, loop_.now() + kStorePatience});
+  changes_.add(loop_.now(), token, *node, *table, std::move(reply));
 }
 
 void LinkPart::handle(const runtime::ChangeAnswer& answer) {
-  const auto found = changes_.find(answer.token);
-  if (found == changes_.end()) {
+  const sections::SectionTable* const table = changes_.table(answer.token);
+  if (table == nullptr) {
     return;
   }
-  PendingChange& change = found->second;
   if (const auto* error = std::get_if<sections::FieldError>(&answer.result)) {
-    change.reply(problem_response(to_problem(*change.table, *error)));
+    changes_.refuse(answer.token, to_problem(*table, *error));
   } else if (const auto* refusal = std::get_if<state::Refusal>(&answer.result)) {
-    change.reply(problem_response(to_problem(*refusal)));
+    changes_.refuse(answer.token, to_problem(*refusal));
   } else if (const auto* version = std::get_if<std::uint32_t>(&answer.result)) {
-    if (answer.is_to_be_stored) {
-      change.version = *version;
-      return;
-    }
-    change.reply(json_response(Json{{"result", "saved"}, {"version", *version}}));
+    changes_.accept(answer.token, *version, answer.is_to_be_stored);
   } else {
-    change.reply(
-        problem_response(make_problem(409, "peer_offline", "This node is not known here any more.")));
+    changes_.refuse(answer.token, make_problem(409, "peer_offline", "This node is not known here any more."));
   }
-  changes_.erase(found);
-}
-
-// A change is answered when the disk has it.
-void LinkPart::follow_store(NodeId owner, const state::ReplicaEvent& event) {
-  using Kind = state::ReplicaEvent::Kind;
-  if (event.kind != Kind::kStored && event.kind != Kind::kStoreFailed) {
-    return;
-  }
-  std::erase_if(changes_, [&](auto& entry) {
-    const PendingChange& change = entry.second;
-    if (change.owner != owner || change.table->id != event.section || !change.version) {
-      return false;
-    }
-    if (event.kind == Kind::kStoreFailed) {
-      change.reply(unavailable("not_stored",
-                               "The setting is in force but could not be stored yet; it is tried again."));
-      return true;
-    }
-    if (event.version < *change.version) {
-      return false;
-    }
-    change.reply(json_response(Json{{"result", "saved"}, {"version", *change.version}}));
-    return true;
-  });
-}
-
-void LinkPart::give_up_waiting(TimePoint now) {
-  std::erase_if(changes_, [now](auto& entry) {
-    if (now < entry.second.give_up_at) {
-      return false;
-    }
-    entry.second.reply(unavailable("not_stored", "The setting could not be stored yet; it is tried again."));
-    return true;
-  });
 }
 
 void LinkPart::pairing(const runtime::http::PairingRequest& request, const Actor& actor, Reply reply) {

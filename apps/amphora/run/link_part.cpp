@@ -150,7 +150,7 @@ void LinkPart::handle_tick(TimePoint now) {
     facts_due_ = now + kFactsPeriod;
     tell_facts();
   }
-  give_up_waiting(now);
+  changes_.give_up(now);
 }
 
 void LinkPart::handle_base_config(const config::Config& config) {
@@ -236,7 +236,7 @@ void LinkPart::note_section(NodeId owner, const runtime::LinkSection& section) {
 
 void LinkPart::handle(const node::TransmitterEvent& event) {
   if (const auto* replica = std::get_if<state::ReplicaEvent>(&event.what)) {
-    follow_store(told_self_, *replica);
+    changes_.handle_store(told_self_, *replica);
   }
   if (auto record = describe(event, told_self_, [](NodeId) { return std::string{"the receiver"}; })) {
     journal_.record_at(event.at, std::move(*record));
@@ -245,7 +245,7 @@ void LinkPart::handle(const node::TransmitterEvent& event) {
 
 void LinkPart::handle(const node::ReceiverEvent& event) {
   if (const auto* replica = std::get_if<state::ReplicaEvent>(&event.what)) {
-    follow_store(event.peer, *replica);
+    changes_.handle_store(event.peer, *replica);
   }
   const PeerName name = [this](NodeId node) { return peer_title(node); };
   if (auto record = describe(event, told_self_, name)) {

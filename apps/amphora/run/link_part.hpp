@@ -20,6 +20,7 @@
 #include "apps/amphora/run/peer_battery.hpp"
 #include "apps/amphora/run/sections_json.hpp"
 #include "apps/amphora/run/state_json.hpp"
+#include "apps/amphora/run/waiting_changes.hpp"
 #include "runtime/control/control_thread.hpp"
 #include "runtime/http/api.hpp"
 #include "runtime/link/link_thread.hpp"
@@ -86,14 +87,6 @@ class LinkPart {
                 const runtime::http::Reply& reply) const;
 
  private:
-  // A change that the link thread is working on; answered when it is durable.
-  struct PendingChange {
-    runtime::http::Reply reply;
-    const sections::SectionTable* table = nullptr;
-    NodeId owner;
-    std::optional<std::uint32_t> version;  // once the change is made
-    TimePoint give_up_at{};
-  };
   struct PendingPairing {
     runtime::http::Reply reply;
     runtime::http::PairingRequest::Action action = runtime::http::PairingRequest::Action::kShowCode;
@@ -117,13 +110,11 @@ class LinkPart {
   void reply_to_pairings();
   void handle(const runtime::ReadingArrived& arrived);
   void handle(const runtime::CellsArrived& arrived);
-  void follow_store(NodeId owner, const state::ReplicaEvent& event);
   void follow_sections();
   void note_section(NodeId owner, const runtime::LinkSection& section);
   void tell_facts();
   void tell_seeds();
   void tell_status();
-  void give_up_waiting(TimePoint now);
   std::string peer_name(NodeId node) const;
   std::string peer_title(NodeId node) const;
   // The peer whose battery the pages show: the first that was heard.
@@ -146,7 +137,7 @@ class LinkPart {
   std::uint64_t revision_ = 0;
   std::uint64_t sections_revision_ = 0;
   std::uint64_t token_ = 0;
-  std::map<std::uint64_t, PendingChange> changes_;       // by token
+  WaitingChanges changes_;
   std::map<std::uint64_t, PendingPairing> pairings_;     // by token
   std::vector<runtime::PairingAnswer> pairing_answers_;  // told when the state shows them
   std::map<std::pair<NodeId, state::SectionId>, Seen> seen_;

@@ -20,9 +20,6 @@ using runtime::http::Problem;
 using runtime::http::problem_response;
 using runtime::http::Reply;
 
-// A disk may take its time; a change that waits longer is told as not stored yet.
-constexpr Duration kStorePatience = std::chrono::seconds{10};
-
 Problem make_problem(int status, std::string code, std::string message, std::string field = {}) {
   Problem problem;
   problem.status = status;
@@ -134,61 +131,15 @@ void PackPart::put_section(const runtime::http::SectionChange& change, const Act
   }
   journal_.note(EventLevel::kNotice, "settings", "section_changed",
                 who(actor) + " changed " + std::string{table->title} + " of all packs.");
-  changes_.emplace(token,
-                   PendingChange{std::move(reply), table->id, std::nullopt, loop_.now() + kStorePatience});
+  changes_.add(loop_.now(), token, kAllPacks, *table, std::move(reply));
 }
 
 void PackPart::handle(const runtime::PackChangeAnswer& answer) {
-  const auto found = changes_.find(answer.token);
-  if (found == changes_.end()) {
-    return;
-  }
-  PendingChange& change = found->second;
   if (const auto* refusal = std::get_if<node::SectionChangeRefusal>(&answer.result)) {
-    change.reply(problem_response(refusal_problem(*sections::find_table(answer.section), *refusal)));
+    changes_.refuse(answer.token, refusal_problem(*sections::find_table(answer.section), *refusal));
   } else {
-    const std::uint32_t version = std::get<std::uint32_t>(answer.result);
-    if (answer.is_to_be_stored) {
-      change.version = version;
-      return;
-    }
-    change.reply(json_response(Json{{"result", "saved"}, {"version", version}}));
+    changes_.accept(answer.token, std::get<std::uint32_t>(answer.result), answer.is_to_be_stored);
   }
-  changes_.erase(found);
-}
-
-// A change is answered when the disk has it.
-void PackPart::follow_store(const state::ReplicaEvent& event) {
-  using Kind = state::ReplicaEvent::Kind;
-  if (event.kind != Kind::kStored && event.kind != Kind::kStoreFailed) {
-    return;
-  }
-  std::erase_if(changes_, [&event](auto& entry) {
-    const PendingChange& change = entry.second;
-    if (change.section != event.section || !change.version) {
-      return false;
-    }
-    if (event.kind == Kind::kStoreFailed) {
-      change.reply(unavailable("not_stored",
-                               "The setting is in force but could not be stored yet; it is tried again."));
-      return true;
-    }
-    if (event.version < *change.version) {
-      return false;
-    }
-    change.reply(json_response(Json{{"result", "saved"}, {"version", *change.version}}));
-    return true;
-  });
-}
-
-void PackPart::give_up_waiting(TimePoint now) {
-  std::erase_if(changes_, [now](auto& entry) {
-    if (now < entry.second.give_up_at) {
-      return false;
-    }
-    entry.second.reply(unavailable("not_stored", "The setting could not be stored yet; it is tried again."));
-    return true;
-  });
 }
 
 void PackPart::handle_request(const runtime::http::PackRequest& request, const Actor& actor, Reply reply) {

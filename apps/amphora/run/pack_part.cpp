@@ -75,7 +75,7 @@ void PackPart::stop() {
 void PackPart::handle_tick(TimePoint now) {
   take_notices();
   sample_history(now);
-  give_up_waiting(now);
+  changes_.give_up(now);
 }
 
 void PackPart::take_reports() {
@@ -109,7 +109,7 @@ void PackPart::take_notices() {
 
 void PackPart::handle(const node::PackNodeEvent& event) {
   if (const auto* replica = std::get_if<state::ReplicaEvent>(&event.what)) {
-    follow_store(*replica);
+    changes_.handle_store(kAllPacks, *replica);
   }
   const auto* pack = std::get_if<node::PackEvent>(&event.what);
   if (pack != nullptr && pack->kind == node::PackEvent::Kind::kRestartOrdered) {

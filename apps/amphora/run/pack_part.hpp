@@ -15,6 +15,7 @@
 #include "apps/amphora/config/config.hpp"
 #include "apps/amphora/run/journal.hpp"
 #include "apps/amphora/run/state_json.hpp"
+#include "apps/amphora/run/waiting_changes.hpp"
 #include "runtime/http/api.hpp"
 #include "runtime/pack/pack_thread.hpp"
 
@@ -60,13 +61,9 @@ class PackPart {
                       runtime::http::Reply reply);
 
  private:
-  // A change that the pack thread is working on; answered when it is durable.
-  struct PendingChange {
-    runtime::http::Reply reply;
-    state::SectionId section = 0;
-    std::optional<std::uint32_t> version;  // once the change is made
-    TimePoint give_up_at{};
-  };
+  // Whose the shared sections are: nobody's in particular.
+  static constexpr NodeId kAllPacks{};
+
   struct PendingOrder {
     runtime::http::Reply reply;
     energy::Relay relay = energy::Relay::kGrid;
@@ -85,8 +82,6 @@ class PackPart {
   void handle(const runtime::PackAnswer& answer);
   void handle(const runtime::RelayNotice& notice);
   bool is_repeated(const node::PackNodeEvent& event);
-  void follow_store(const state::ReplicaEvent& event);
-  void give_up_waiting(TimePoint now);
   void sample_history(TimePoint now);
   Json sections_group();
 
@@ -105,7 +100,7 @@ class PackPart {
   TimePoint restart_at_ = kNever;
   std::optional<std::uint8_t> told_refusal_;  // of the BMS, until it answers
   std::uint64_t token_ = 0;
-  std::map<std::uint64_t, PendingChange> changes_;                   // by token
+  WaitingChanges changes_;
   std::map<std::uint64_t, PendingOrder> orders_;                     // by token
   std::vector<std::pair<state::SectionId, std::uint32_t>> changed_;  // the newest last, each once
   std::uint64_t sections_revision_ = 0;
