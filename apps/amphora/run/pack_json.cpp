@@ -7,6 +7,7 @@
 #include <array>
 #include <ctime>
 
+#include "apps/amphora/packs/telemetry_view.hpp"
 #include "apps/amphora/run/pack_config.hpp"
 #include "apps/amphora/run/pack_text.hpp"
 #include "core/indicator/indicator.hpp"
@@ -35,19 +36,6 @@ std::int64_t seconds_of(Duration duration) {
 void put(Json& json, const char* name, std::optional<Watts> power) {
   if (power) {
     json[name] = power->count();
-  }
-}
-
-// A value of a telemetry page in the unit of its table.
-void put(Json& json, const char* name, const Telemetry& telemetry, Field field, double scale = 1) {
-  if (const auto number = telemetry.value(field)) {
-    const double divisor = packnet::info_of(field).divisor;
-    const double value = static_cast<double>(*number) * scale / divisor;
-    if (packnet::info_of(field).divisor == 1 || scale == divisor) {
-      json[name] = static_cast<std::int64_t>(value);
-    } else {
-      json[name] = value;
-    }
   }
 }
 
@@ -183,44 +171,6 @@ std::string_view type_text(packnet::DeviceType type) {
   return kNames[static_cast<std::size_t>(type)];
 }
 
-// What one pack tells of itself.
-void put_telemetry(Json& json, const Telemetry& telemetry) {
-  put(json, "soc_percent", telemetry, Field::kSoc);
-  put(json, "voltage_v", telemetry, Field::kVoltage);
-  put(json, "current_a", telemetry, Field::kCurrent);
-  put(json, "power_w", telemetry, Field::kPowerBattery);
-  put(json, "grid_w", telemetry, Field::kPowerGrid);
-  put(json, "home_w", telemetry, Field::kPowerHome);
-  put(json, "solar_w", telemetry, Field::kPowerSolar);
-  if (const auto bits = telemetry.value(Field::kModes)) {
-    Json& modes = json["modes"] = Json::array();
-    for (std::size_t i = 0; i < energy::kModeCount; ++i) {
-      if (((*bits >> i) & 1) != 0) {
-        modes.push_back(to_text(static_cast<energy::Mode>(i)));
-      }
-    }
-  }
-  Json& relays = json["relays"] = Json::array();
-  for (std::size_t i = 0; i < packnet::kRelaysMax; ++i) {
-    const auto position = telemetry.value(Telemetry::relay_position(i));
-    if (!position || *position > 1) {
-      continue;
-    }
-    Json relay{{"name", to_text(energy::relay_at(i))}, {"position", *position == 1 ? "closed" : "open"}};
-    if (const auto holder = telemetry.value(Telemetry::relay_holder(i))) {
-      relay["holder"] = packnet::holder_name(*holder);
-    }
-    relays.push_back(std::move(relay));
-  }
-  if (const auto state = telemetry.value(Field::kBmsState)) {
-    json["bms_state"] = packnet::bms_state_name(*state);
-  }
-  put(json, "cell_min_mv", telemetry, Field::kCellMin, 1000);
-  put(json, "cell_max_mv", telemetry, Field::kCellMax, 1000);
-  put(json, "temperature_max_c", telemetry, Field::kTemperatureMax);
-  put(json, "uptime_s", telemetry, Field::kUptime);
-}
-
 Json own_node_json(const PackReport& report) {
   const Telemetry& telemetry = report.telemetry;
   Json json{{"node", report.bus.node}, {"is_self", true}, {"type", "energy-pack"}};
@@ -231,7 +181,7 @@ Json own_node_json(const PackReport& report) {
   json["warning"] = report.control.warnings().has_any();
   json["duplicate"] = report.bus.claim == packnet::ClaimState::kDuplicate;
   json["heard_ms"] = 0;
-  put_telemetry(json, telemetry);
+  packs_command::put_telemetry(json, telemetry);
   return json;
 }
 
@@ -247,7 +197,7 @@ Json node_json(const packnet::NodeEntry& entry, const PackReport& report, TimePo
             {"duplicate", has(packnet::kPresenceDuplicate)},
             {"heard_ms", to_milliseconds(now - entry.heard_at)}};
   if (entry.telemetry_at) {
-    put_telemetry(json, entry.telemetry);
+    packs_command::put_telemetry(json, entry.telemetry);
   }
   return json;
 }
