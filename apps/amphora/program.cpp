@@ -16,6 +16,7 @@
 #include "apps/amphora/decode/decode.hpp"
 #include "apps/amphora/demo/demo.hpp"
 #include "apps/amphora/emulate/emulate.hpp"
+#include "apps/amphora/lights/lights.hpp"
 #include "apps/amphora/packs/packs.hpp"
 #include "apps/amphora/pair/pair.hpp"
 #include "apps/amphora/run/run_command.hpp"
@@ -55,6 +56,7 @@ std::unique_ptr<CLI::App> make_program(Action& chosen) {
   add_check(*program, chosen);
   add_run(*program, chosen);
   add_packs(*program, chosen);
+  add_lights(*program, chosen);
   add_pair(*program, chosen);
   add_demo(*program, chosen);
   add_sim(*program, chosen);
