@@ -41,9 +41,9 @@ add_custom_target(amphora_unit_tests)
 add_custom_target(amphora_fuzzers)
 set(AMPHORA_FUZZ_SECONDS 30 CACHE STRING "Seconds each libFuzzer target runs in its test")
 
-# amphora_unite(TARGET COUNT FILE...): compiles the files as COUNT units. Neighbours go to different units, because two files
-# of one folder are in one namespace and may both have, say, a `kSecond` of their own. COUNT is raised to the number of files
-# in the largest folder, so that no two of a folder are ever together.
+# amphora_unite(TARGET COUNT FILE...): compiles the files as COUNT units. A file's unit follows from its path alone, so a new
+# file moves no other. Two files of one namespace that name something alike in their anonymous namespaces do not compile in one
+# unit: what both need goes to one place, or one of the two gets a name that tells more.
 function(amphora_unite target count)
   if(NOT AMPHORA_UNITY)
     return()
@@ -53,30 +53,11 @@ function(amphora_unite target count)
     # It warns of anonymous types in a class outside the main file, which here every file is.
     target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
   endif()
-  # Sorted by folder, and the largest folder's size.
-  set(keys)
-  set(largest 0)
   foreach(file IN LISTS ARGN)
-    get_filename_component(folder ${file} DIRECTORY)
-    list(APPEND keys "${folder}|${file}")
-    string(MAKE_C_IDENTIFIER "size_${folder}" size)
-    if(NOT DEFINED ${size})
-      set(${size} 0)
-    endif()
-    math(EXPR ${size} "${${size}} + 1")
-    if(${size} GREATER largest)
-      set(largest ${${size}})
-    endif()
-  endforeach()
-  list(SORT keys)
-  if(largest GREATER count)
-    set(count ${largest})
-  endif()
-  set(number 0)
-  foreach(key IN LISTS keys)
-    string(REGEX REPLACE "^.*\\|" "" file ${key})
-    math(EXPR unit "${number} % ${count}")
-    math(EXPR number "${number} + 1")
+    file(RELATIVE_PATH path ${CMAKE_SOURCE_DIR} ${file})
+    string(MD5 hash ${path})
+    string(SUBSTRING ${hash} 0 7 hash)
+    math(EXPR unit "0x${hash} % ${count}")
     set_source_files_properties(${file} PROPERTIES UNITY_GROUP ${target}_${unit})
   endforeach()
 endfunction()

@@ -16,10 +16,7 @@ swarm_seeds=20
 
 [[ -f sim/CMakeLists.txt ]] || { echo "digest: this tree has no simulator"; exit 1; }
 [[ -f build/clang/build.ninja ]] || tools/configure.sh clang
-cmake --build build/clang --target amphora_sim_cli -j "${JOBS:-2}" >build/clang/build.log 2>&1 || {
-  cat build/clang/build.log >&2
-  exit 1
-}
+tools/build_quietly.sh build/clang "${JOBS:-2}" amphora_sim_cli
 [[ ${1:-} == --build-only ]] && exit 0
 
 gcc_cli=build/dev/bin/amphora_sim_cli

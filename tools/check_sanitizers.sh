@@ -17,10 +17,7 @@ build() {
   local preset=$1
   shift
   [[ -f build/$preset/build.ninja ]] || tools/configure.sh "$preset"
-  cmake --build "build/$preset" -j "$jobs" --target "$@" >"build/$preset/build.log" 2>&1 || {
-    cat "build/$preset/build.log" >&2
-    exit 1
-  }
+  tools/build_quietly.sh "build/$preset" "$jobs" "$@"
 }
 # run PRESET JOBS CTEST_ARGUMENT...
 run() { ctest --test-dir "build/$1" --output-on-failure --no-tests=error -j "$2" "${@:3}"; }

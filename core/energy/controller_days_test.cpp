@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Friday, 27 March 2026, 00:00 UTC.
-constexpr std::int64_t kMidnight = 1'774'569'600;
+constexpr std::int64_t kFriday = 1'774'569'600;
 
 ModeSettings with(std::initializer_list<Mode> modes) {
   ModeSettings settings;
@@ -148,7 +148,7 @@ TEST(EnergyDays, TimeOfUseFollowsItsWindowsAndIsClosedWithoutTime) {
   EXPECT_EQ(house.contact_of(Relay::kInverterOutput), Position::kClosed);
   EXPECT_EQ(house.controller.relay(Relay::kInverterOutput).reason, Reason::kTimeUnknown);
   EXPECT_TRUE(house.controller.warnings().has(Warning::kTimeUnknown));
-  house.tell_time(kMidnight + 11 * 3600);
+  house.tell_time(kFriday + 11 * 3600);
   EXPECT_EQ(house.contact_of(Relay::kInverterOutput), Position::kOpen);
   EXPECT_EQ(house.controller.relay(Relay::kInverterOutput).holder, Holder::kTimeOfUse);
   house.run(1h);
@@ -214,7 +214,7 @@ struct ImportHouse : House {
   }
   // At 20:00, with 3.6 kW from the grid: 2 kWh are used up after 2000 s.
   void exhaust() {
-    tell_time(kMidnight + 20 * 3600);
+    tell_time(kFriday + 20 * 3600);
     grid = Watts{3600};
     run(2010s);
     ASSERT_TRUE(controller.is_import_exhausted());
@@ -232,12 +232,12 @@ TEST(EnergyDays, ARestartDoesNotOpenTheTapAgain) {
   EXPECT_EQ(restarted.grid_contact(), Position::kOpen);
   restarted.run(3h);
   EXPECT_EQ(restarted.grid_contact(), Position::kOpen) << "time unknown";
-  restarted.tell_time(kMidnight + 28 * 3600);
+  restarted.tell_time(kFriday + 28 * 3600);
   EXPECT_EQ(restarted.grid_contact(), Position::kOpen) << "04:00";
   restarted.run(1h + 2s);
   EXPECT_EQ(restarted.grid_contact(), Position::kClosed);
   ImportHouse late{house.stored};
-  late.tell_time(kMidnight + 30 * 3600);
+  late.tell_time(kFriday + 30 * 3600);
   late.run(32s);
   EXPECT_EQ(late.grid_contact(), Position::kClosed) << "05:00 passed while it was off";
 }
@@ -289,7 +289,7 @@ TEST(EnergyDays, TheResetTimeIsThatOfTheWallOnDaysWithTwentyFiveHours) {
 TEST(EnergyDays, AClockSetBackDoesNotEndADayTwice) {
   ImportHouse house;
   house.exhaust();
-  house.tell_time(kMidnight - 40 * 86'400 + 12 * 3600);
+  house.tell_time(kFriday - 40 * 86'400 + 12 * 3600);
   house.run(60s);
   EXPECT_EQ(house.grid_contact(), Position::kOpen) << "the clock had been wrong: until the next 05:00";
   house.run(17h);
@@ -344,7 +344,7 @@ TEST(EnergyDays, TheMinimumSocIsStrongerThanPeople) {
 
 TEST(EnergyDays, AnOrderSurvivesARestartWhenTheTimeIsKnown) {
   House house;
-  house.tell_time(kMidnight);
+  house.tell_time(kFriday);
   house.run(120s);
   ASSERT_FALSE(house.controller.order(house.now, Relay::kPump, Position::kOpen, 1h));
   house.run(4s);
@@ -352,19 +352,19 @@ TEST(EnergyDays, AnOrderSurvivesARestartWhenTheTimeIsKnown) {
   House restarted{{}, house.stored};
   restarted.run(120s);
   EXPECT_EQ(restarted.contact_of(Relay::kPump), Position::kClosed) << "nobody knows whether it has ended";
-  restarted.tell_time(kMidnight + 1800);
+  restarted.tell_time(kFriday + 1800);
   EXPECT_EQ(restarted.contact_of(Relay::kPump), Position::kOpen);
   restarted.run(1800s + 122s);
   EXPECT_EQ(restarted.contact_of(Relay::kPump), Position::kClosed);
   House late{{}, house.stored};
-  late.tell_time(kMidnight + 7200);
+  late.tell_time(kFriday + 7200);
   late.run(4s);
   EXPECT_EQ(late.contact_of(Relay::kPump), Position::kClosed);
 }
 
 TEST(EnergyDays, WritesOfOrdersAreMetered) {
   House house;
-  house.tell_time(kMidnight);
+  house.tell_time(kFriday);
   house.run(4s);
   for (int i = 0; i < 300; ++i) {
     (void)house.controller.order(house.now, Relay::kPump, Position::kOpen, 1h);
@@ -400,7 +400,7 @@ Inputs random_inputs(TimePoint now, Rng& rng) {
   return in;
 }
 
-ModeSettings random_settings(Rng& rng) {
+ModeSettings random_habits(Rng& rng) {
   ModeSettings settings;
   for (std::size_t i = 0; i < kModeCount; ++i) {
     settings.enabled.set(static_cast<Mode>(i), rng.chance(500'000));
@@ -421,15 +421,15 @@ TEST(EnergyDays, RandomDaysNeverCloseTheGridWhileTheLimitIsExhausted) {
   std::uint64_t exhausted_steps = 0;
   for (std::uint64_t seed = 1; seed <= contract::repetitions(20u); ++seed) {
     Rng rng{seed};
-    Controller controller{{}, random_settings(rng)};
+    Controller controller{{}, random_habits(rng)};
     TimePoint now{1s};
     PerRelay<std::optional<Position>> commanded{};
     for (int step = 0; step < 20'000; ++step) {
       now += std::chrono::milliseconds{rng.between(1, 4000)};
       if (rng.chance(1000)) {
-        controller.handle_time(now, {kMidnight + rng.between(0, 20 * 86'400), 3600, std::nullopt});
+        controller.handle_time(now, {kFriday + rng.between(0, 20 * 86'400), 3600, std::nullopt});
       } else if (rng.chance(1000)) {
-        (void)controller.set_settings(now, random_settings(rng));
+        (void)controller.set_settings(now, random_habits(rng));
       } else if (rng.chance(5000)) {
         (void)controller.order(now, relay_at(rng.below(4)), static_cast<Position>(rng.below(2)), 1h);
       } else {

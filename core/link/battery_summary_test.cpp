@@ -12,7 +12,7 @@ namespace amphora::link {
 namespace {
 
 using namespace std::chrono_literals;
-using Bytes = std::array<std::uint8_t, kBatterySummarySize>;
+using SummaryBytes = std::array<std::uint8_t, kBatterySummarySize>;
 
 BatterySummary full_summary() {
   battery::AlarmSet alarms;
@@ -44,8 +44,8 @@ BatterySummary full_summary() {
   return summary;
 }
 
-Bytes encoded(const BatterySummary& summary) {
-  Bytes bytes{};
+SummaryBytes encoded(const BatterySummary& summary) {
+  SummaryBytes bytes{};
   encode_summary(summary, bytes);
   return bytes;
 }
@@ -62,15 +62,15 @@ TEST(BatterySummary, AKnownZeroIsNotUnknown) {
 }
 
 TEST(BatterySummary, WrongLengthAndImpossibleValuesAreRefused) {
-  const Bytes good = encoded(full_summary());
+  const SummaryBytes good = encoded(full_summary());
   EXPECT_EQ(decode_summary(ByteSpan{good}.first(good.size() - 1)).error(), SummaryError::kBadLength);
   EXPECT_EQ(decode_summary({}).error(), SummaryError::kBadLength);
-  Bytes beyond = good;
+  SummaryBytes beyond = good;
   beyond[3] = 0x80;  // a field that format 1 does not have
   EXPECT_EQ(decode_summary(beyond).error(), SummaryError::kBadValue);
   std::size_t refused = 0;
   for (std::size_t i = 0; i < good.size(); ++i) {
-    Bytes changed = good;
+    SummaryBytes changed = good;
     changed[i] = 0xFF;
     const auto decoded = decode_summary(changed);
     refused += decoded.ok() ? 0U : 1U;
@@ -99,7 +99,7 @@ TEST(BatterySummary, OnlyFreshValuesGoIn) {
 TEST(BatterySummary, RandomBytesAreRefusedOrMeanOneThing) {
   Rng rng{4};
   for (int i = 0; i < 50'000; ++i) {
-    Bytes bytes = encoded(full_summary());
+    SummaryBytes bytes = encoded(full_summary());
     for (std::uint32_t change = rng.below(4); change > 0; --change) {
       bytes[rng.below(static_cast<std::uint32_t>(bytes.size()))] = static_cast<std::uint8_t>(rng.next());
     }

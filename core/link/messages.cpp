@@ -559,33 +559,33 @@ Decoded read_pair_result(ByteReader reader) {
   return finish(reader, message);
 }
 
-struct Reader {
+struct MessageReader {
   Type type;
   Decoded (*read)(ByteReader);
 };
 constexpr auto kReaders = std::array{
-    Reader{Type::kProbe, read_probe},
-    Reader{Type::kProbeAck, read_probe_ack},
-    Reader{Type::kHello, read_hello},
-    Reader{Type::kChallenge, read_challenge},
-    Reader{Type::kConfirm, read_confirm},
-    Reader{Type::kGrant, read_grant},
-    Reader{Type::kBeacon, read_beacon},
-    Reader{Type::kRequest, read_request},
-    Reader{Type::kSection, read_section},
-    Reader{Type::kCells, read_cells},
-    Reader{Type::kSectionAck, read_section_ack},
-    Reader{Type::kHeartbeat, read_heartbeat},
-    Reader{Type::kHeartbeatAck, read_heartbeat_ack},
-    Reader{Type::kReading, read_reading},
-    Reader{Type::kReadingAck, read_reading_ack},
-    Reader{Type::kCompressedReading, read_compressed_reading},
-    Reader{Type::kManifest, read_manifest},
-    Reader{Type::kGaps, read_gaps},
-    Reader{Type::kPairStart, read_pair_start},
-    Reader{Type::kPairReply, read_pair_reply},
-    Reader{Type::kPairConfirm, read_pair_confirm},
-    Reader{Type::kPairResult, read_pair_result},
+    MessageReader{Type::kProbe, read_probe},
+    MessageReader{Type::kProbeAck, read_probe_ack},
+    MessageReader{Type::kHello, read_hello},
+    MessageReader{Type::kChallenge, read_challenge},
+    MessageReader{Type::kConfirm, read_confirm},
+    MessageReader{Type::kGrant, read_grant},
+    MessageReader{Type::kBeacon, read_beacon},
+    MessageReader{Type::kRequest, read_request},
+    MessageReader{Type::kSection, read_section},
+    MessageReader{Type::kCells, read_cells},
+    MessageReader{Type::kSectionAck, read_section_ack},
+    MessageReader{Type::kHeartbeat, read_heartbeat},
+    MessageReader{Type::kHeartbeatAck, read_heartbeat_ack},
+    MessageReader{Type::kReading, read_reading},
+    MessageReader{Type::kReadingAck, read_reading_ack},
+    MessageReader{Type::kCompressedReading, read_compressed_reading},
+    MessageReader{Type::kManifest, read_manifest},
+    MessageReader{Type::kGaps, read_gaps},
+    MessageReader{Type::kPairStart, read_pair_start},
+    MessageReader{Type::kPairReply, read_pair_reply},
+    MessageReader{Type::kPairConfirm, read_pair_confirm},
+    MessageReader{Type::kPairResult, read_pair_result},
 };
 static_assert(kReaders.size() == kTypeNames.size());
 
@@ -614,7 +614,7 @@ Result<Message, DecodeError> decode(ByteSpan bytes) {
     return DecodeError::kEmpty;
   }
   const auto type = static_cast<Type>(bytes[0]);
-  const auto found = std::ranges::find(kReaders, type, &Reader::type);
+  const auto found = std::ranges::find(kReaders, type, &MessageReader::type);
   if (found == kReaders.end()) {
     return DecodeError::kUnknownType;
   }

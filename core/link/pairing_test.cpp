@@ -14,7 +14,6 @@ namespace amphora::link {
 namespace {
 
 using namespace std::chrono_literals;
-using Kind = PairingEvent::Kind;
 using Reason = PairingEvent::Reason;
 
 constexpr NodeId kShower{0x0200'0000'0001};
@@ -137,10 +136,10 @@ TEST(Pairing, TheRightCodeGivesBothTheSameKey) {
   EXPECT_FALSE(bench.enterer.is_busy());
   const auto shower_events = events_of(bench.shower);
   ASSERT_EQ(shower_events.size(), 3u);
-  EXPECT_EQ(shower_events[1].kind, Kind::kTry);
-  EXPECT_EQ(shower_events[2].kind, Kind::kPaired);
+  EXPECT_EQ(shower_events[1].kind, PairingEvent::Kind::kTry);
+  EXPECT_EQ(shower_events[2].kind, PairingEvent::Kind::kPaired);
   EXPECT_EQ(shower_events[2].peer, kEnterer);
-  EXPECT_EQ(events_of(bench.enterer).back().kind, Kind::kPaired);
+  EXPECT_EQ(events_of(bench.enterer).back().kind, PairingEvent::Kind::kPaired);
 }
 
 std::string hex_of(ByteSpan bytes) {
@@ -219,7 +218,7 @@ TEST(Pairing, AWrongCodeGivesNobodyAKeyAndFiveKillTheCode) {
   EXPECT_FALSE(bench.shower.code().has_value());
   EXPECT_EQ(events_of(bench.enterer).back().reason, Reason::kRefused) << "even the right one";
   const auto events = events_of(bench.shower);
-  EXPECT_EQ(events.back().kind, Kind::kClosed);
+  EXPECT_EQ(events.back().kind, PairingEvent::Kind::kClosed);
   EXPECT_EQ(events.back().reason, Reason::kTooManyTries);
 }
 
@@ -460,7 +459,7 @@ TEST(Pairing, NobodyThere) {
   EXPECT_EQ(sent, 50) << "each 300 ms for 15 s";
   EXPECT_EQ(events_of(enterer).back().reason, Reason::kNoAnswer);
   EXPECT_EQ(to_text(Reason::kStoreFailed), "store_failed");
-  EXPECT_EQ(to_text(Kind::kClosed), "closed");
+  EXPECT_EQ(to_text(PairingEvent::Kind::kClosed), "closed");
 }
 
 struct ShowerAdapter {

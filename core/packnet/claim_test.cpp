@@ -321,7 +321,7 @@ TEST(AddressClaim, StoppedItIsSilentAndWithoutId) {
   EXPECT_EQ(claim.node(), kNodeNone);
 }
 
-struct Adapter {
+struct ClaimAdapter {
   using Machine = AddressClaim;
   static Machine make(std::uint64_t seed) {
     ClaimConfig config;
@@ -376,7 +376,7 @@ struct Adapter {
 };
 
 TEST(AddressClaim, KeepsTheContractOfMachines) {
-  contract::check_machine_contract<Adapter>();
+  contract::check_machine_contract<ClaimAdapter>();
 }
 
 }  // namespace

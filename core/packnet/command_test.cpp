@@ -263,7 +263,7 @@ TEST(CommandGate, AFullQueueSaysBusy) {
   EXPECT_EQ(gate.gate.metrics().dropped, 1U);
 }
 
-struct Adapter {
+struct CommandAdapter {
   using Machine = CommandGate;
   static Machine make(std::uint64_t seed) { return CommandGate{GateConfig{seed % 2 == 0, key(), seed * 50}}; }
   static void feed(Machine& machine, TimePoint now, Rng& rng) {
@@ -305,7 +305,7 @@ struct Adapter {
 };
 
 TEST(CommandGate, KeepsTheContractOfMachines) {
-  contract::check_machine_contract<Adapter>();
+  contract::check_machine_contract<CommandAdapter>();
 }
 
 }  // namespace

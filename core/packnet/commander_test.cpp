@@ -510,7 +510,7 @@ TEST(Commander, EndsEveryOrderAndDoesNothingTwiceWhateverIsLost) {
   }
 }
 
-struct Adapter {
+struct CommanderAdapter {
   using Machine = Commander;
   static Machine make(std::uint64_t seed) {
     Commander commander{CommanderConfig{seed % 2 == 0, key(), seed * 50}};
@@ -554,7 +554,7 @@ struct Adapter {
 };
 
 TEST(Commander, KeepsTheContractOfMachines) {
-  contract::check_machine_contract<Adapter>();
+  contract::check_machine_contract<CommanderAdapter>();
 }
 
 }  // namespace

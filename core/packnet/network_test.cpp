@@ -199,7 +199,7 @@ TEST(PackNetwork, ThirtyTwoPacksStayUnderFifteenPercentOfTheBus) {
   EXPECT_LT(percent, 15.0);
 }
 
-struct Adapter {
+struct NetworkAdapter {
   using Machine = PackNetwork;
   static Machine make(std::uint64_t seed) {
     PackNetwork network{
@@ -241,7 +241,7 @@ struct Adapter {
 };
 
 TEST(PackNetwork, KeepsTheContractOfMachines) {
-  contract::check_machine_contract<Adapter>();
+  contract::check_machine_contract<NetworkAdapter>();
 }
 
 }  // namespace

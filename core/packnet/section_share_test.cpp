@@ -592,7 +592,7 @@ struct Whole {
   SectionShare share;
 };
 
-struct Adapter {
+struct SectionShareAdapter {
   using Machine = Whole;
   static Machine make(std::uint64_t seed) { return Machine{seed}; }
   static void feed(Machine& machine, TimePoint now, Rng& rng) {
@@ -643,7 +643,7 @@ struct Adapter {
 };
 
 TEST(SectionShare, KeepsTheContractOfMachines) {
-  contract::check_machine_contract<Adapter>();
+  contract::check_machine_contract<SectionShareAdapter>();
 }
 
 }  // namespace

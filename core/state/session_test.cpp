@@ -9,10 +9,10 @@
 namespace amphora::state {
 namespace {
 
-constexpr std::int64_t kWall = 1'700'000'000'000;
+constexpr std::int64_t kSessionWall = 1'700'000'000'000;
 
 struct Pair {
-  Pair() { (void)granter_clock.set_wall_time(at_ms(0), WallTime{kWall}); }
+  Pair() { (void)granter_clock.set_wall_time(at_ms(0), WallTime{kSessionWall}); }
 
   // Delivers everything both sides have to say at this moment.
   void settle(TimePoint now) {
@@ -50,17 +50,17 @@ TEST(Session, FourMessagesMakeASession) {
   EXPECT_EQ(pair.granter.poll_event()->kind, SessionEvent::Kind::kBegan);
   EXPECT_EQ(pair.joiner.poll_event()->kind, SessionEvent::Kind::kBegan);
   EXPECT_TRUE(pair.joiner_clock.can_stamp());
-  EXPECT_EQ(pair.joiner_clock.wall_time(at_ms(0))->unix_ms, kWall);
+  EXPECT_EQ(pair.joiner_clock.wall_time(at_ms(0))->unix_ms, kSessionWall);
   EXPECT_EQ(pair.joiner.poll_timeout(), kNever);
 }
 
 TEST(Session, BothClocksAreMerged) {
   Pair pair;
-  (void)pair.joiner_clock.merge({kWall + 9'000, 4});
+  (void)pair.joiner_clock.merge({kSessionWall + 9'000, 4});
   pair.joiner.request(at_ms(0));
   pair.settle(at_ms(0));
-  EXPECT_EQ(pair.granter_clock.stamp(at_ms(0)), (Stamp{kWall + 9'000, 5}));
-  EXPECT_GT(*pair.joiner_clock.stamp(at_ms(0)), (Stamp{kWall + 9'000, 4}));
+  EXPECT_EQ(pair.granter_clock.stamp(at_ms(0)), (Stamp{kSessionWall + 9'000, 5}));
+  EXPECT_GT(*pair.joiner_clock.stamp(at_ms(0)), (Stamp{kSessionWall + 9'000, 4}));
 }
 
 TEST(Session, RepeatedMessagesAreAnsweredAgainAndChangeNothing) {
@@ -271,7 +271,7 @@ TEST(Session, HandshakesEndUnderHeavyLoss) {
   std::vector<std::int64_t> times;
   for (std::uint64_t seed = 1; seed <= 500; ++seed) {
     TestWorld world{{.loss_ppm = 400'000, .duplicate_ppm = 100'000, .late_ppm = 100'000}, seed};
-    world.boot({.is_owner = true, .wall_ms = kWall});
+    world.boot({.is_owner = true, .wall_ms = kSessionWall});
     world.boot({.is_owner = false});
     ASSERT_TRUE(world.run_until(world.now + std::chrono::seconds{60}, [&world] {
       return world.peer->session().has_value() && world.peer->session() == world.owner->session();

@@ -66,18 +66,6 @@ can::Frame from_kernel(const can_frame& frame) {
   return out;
 }
 
-struct Opened {
-  int fd = -1;
-  SysError error;
-};
-
-Opened fail(int fd, SysError error) {
-  if (fd >= 0) {
-    ::close(fd);
-  }
-  return Opened{-1, std::move(error)};
-}
-
 bool set_filters(int fd, const std::vector<CanFilter>& filters) {
   const can_err_mask_t errors = CAN_ERR_MASK;
   if (::setsockopt(fd, SOL_CAN_RAW, CAN_RAW_ERR_FILTER, &errors, sizeof errors) != 0) {
@@ -95,28 +83,29 @@ bool set_filters(int fd, const std::vector<CanFilter>& filters) {
                       static_cast<socklen_t>(list.size() * sizeof list[0])) == 0;
 }
 
-Opened open_socket(const std::string& interface, const CanOptions& options) {
+OpenedFd open_socket(const std::string& interface, const CanOptions& options) {
   const int fd = ::socket(PF_CAN, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, CAN_RAW);
   if (fd < 0) {
-    return fail(fd, last_sys_error("open a CAN socket", advice_for(errno, interface)));
+    return not_opened(fd, last_sys_error("open a CAN socket", advice_for(errno, interface)));
   }
   ifreq request{};
   std::strncpy(request.ifr_name, interface.c_str(), IFNAMSIZ - 1);
   if (::ioctl(fd, SIOCGIFINDEX, &request) != 0) {
-    return fail(fd, last_sys_error("find the CAN interface " + interface, advice_for(ENODEV, interface)));
+    return not_opened(fd,
+                      last_sys_error("find the CAN interface " + interface, advice_for(ENODEV, interface)));
   }
   const int index = request.ifr_ifindex;
   if (::ioctl(fd, SIOCGIFFLAGS, &request) != 0 || (request.ifr_flags & IFF_UP) == 0) {
-    return fail(fd, SysError{ENETDOWN, "use " + interface, advice_for(ENETDOWN, interface)});
+    return not_opened(fd, SysError{ENETDOWN, "use " + interface, advice_for(ENETDOWN, interface)});
   }
   if (!set_filters(fd, options.filters)) {
-    return fail(fd, last_sys_error("set the filters of " + interface));
+    return not_opened(fd, last_sys_error("set the filters of " + interface));
   }
   sockaddr_can address{};
   address.can_family = AF_CAN;
   address.can_ifindex = index;
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return fail(fd, last_sys_error("bind to " + interface, advice_for(errno, interface)));
+    return not_opened(fd, last_sys_error("bind to " + interface, advice_for(errno, interface)));
   }
   // The least the kernel allows, about five frames: on a bus where nobody acknowledges, frames wait in the
   // kernel, and the first device that appears would hear all of them, however old.
@@ -125,7 +114,7 @@ Opened open_socket(const std::string& interface, const CanOptions& options) {
   // The kernel tells with each message how many it had to drop on this socket.
   const int on = 1;
   (void)::setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
-  return Opened{fd, {}};
+  return OpenedFd{fd, {}};
 }
 
 class SocketCanPort final : public CanPort, public std::enable_shared_from_this<SocketCanPort> {
@@ -142,7 +131,7 @@ class SocketCanPort final : public CanPort, public std::enable_shared_from_this<
   ~SocketCanPort() override { close(); }
 
   void open() {
-    Opened opened = open_socket(interface_, options_);
+    OpenedFd opened = open_socket(interface_, options_);
     if (opened.fd < 0) {
       error_ = std::move(opened.error);
       retry_timer_.arm(loop_.now() + retry_after_, guarded(&SocketCanPort::open));

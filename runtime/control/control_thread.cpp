@@ -16,10 +16,6 @@ bool sends_limits(victron::Phase phase) {
   return phase != kWaiting && phase != kBmsSilent && phase != kInverterAbsent && phase != kBusDown;
 }
 
-std::string text_of(const std::optional<SysError>& error) {
-  return error ? error->text() : std::string{};
-}
-
 }  // namespace
 
 // Lives on the control thread. All callbacks only hand input to the node and ask for a pump.

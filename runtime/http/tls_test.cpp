@@ -51,7 +51,7 @@ void make_certificate(const std::string& certificate_file, const std::string& ke
 }
 
 // Health only; everything else is not asked here.
-class Backend final : public ApiBackend {
+class HealthBackend final : public ApiBackend {
  public:
   std::string state_json() override { return "{}"; }
   void events(const EventQuery&, Reply) override {}
@@ -107,7 +107,7 @@ TEST(Tls, serves_over_https_with_the_given_certificate) {
   const std::string base = "/tmp/amphora_tls_" + std::to_string(::getpid());
   make_certificate(base + ".pem", base + ".key");
   Loop loop;
-  Backend backend;
+  HealthBackend backend;
   WebServerOptions options;
   options.listen = "127.0.0.1:0";
   options.is_login_required = false;

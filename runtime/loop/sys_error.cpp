@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/loop/sys_error.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace amphora::runtime {
 
@@ -19,6 +22,17 @@ std::string SysError::text() const {
 
 SysError last_sys_error(std::string operation, std::string advice) {
   return SysError{errno, std::move(operation), std::move(advice)};
+}
+
+std::string text_of(const std::optional<SysError>& error) {
+  return error ? error->text() : std::string{};
+}
+
+OpenedFd not_opened(int fd, SysError error) {
+  if (fd >= 0) {
+    ::close(fd);
+  }
+  return OpenedFd{-1, std::move(error)};
 }
 
 }  // namespace amphora::runtime

@@ -5,6 +5,7 @@
 // never pass its border.
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace amphora::runtime {
@@ -21,5 +22,16 @@ struct SysError {
 
 // Takes errno as it is now.
 SysError last_sys_error(std::string operation, std::string advice = {});
+
+// Empty without an error.
+std::string text_of(const std::optional<SysError>& error);
+
+// A file descriptor that is set up, or -1 and why not.
+struct OpenedFd {
+  int fd = -1;
+  SysError error;
+};
+// Closes `fd`, if it is one.
+OpenedFd not_opened(int fd, SysError error);
 
 }  // namespace amphora::runtime

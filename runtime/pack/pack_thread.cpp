@@ -22,10 +22,6 @@ constexpr Duration kPicturePeriod = std::chrono::milliseconds{50};
 constexpr Duration kHostTimePeriod = std::chrono::seconds{10};
 constexpr Duration kLoadPeriod = std::chrono::seconds{2};
 
-std::string text_of(const std::optional<SysError>& error) {
-  return error ? error->text() : std::string{};
-}
-
 // What of a bus concerns packs. It may carry other protocols as well.
 std::vector<CanFilter> bus_filters() {
   constexpr std::uint32_t kBlock = 0x700;  // 256 ids

@@ -11,7 +11,7 @@ using energy::Relay;
 GpioRelay gpio_of(std::string_view text, Relay relay = Relay::kPump) {
   return std::get<GpioRelay>(std::get<RelaySpec>(parse_relay_spec(text, relay)));
 }
-std::string error_of(std::string_view text) {
+std::string relay_error_of(std::string_view text) {
   return std::get<SpecError>(parse_relay_spec(text, Relay::kGrid)).text;
 }
 
@@ -44,11 +44,12 @@ TEST(RelaySpec, reads_back_what_it_writes) {
 
 TEST(RelaySpec, says_what_is_wrong) {
   EXPECT_EQ(
-      error_of("relay1"),
+      relay_error_of("relay1"),
       "'relay1' is no relay; write gpio:CHIP/OFFSET, virtual, or nothing for a relay that is not fitted");
-  EXPECT_EQ(error_of("gpio:gpiochip0/26?safe=off"), "safe=off is not possible; allowed: closed, open, keep");
-  EXPECT_EQ(error_of("gpio:gpiochip0/26?pull=up"), "pull is no option of gpio");
-  EXPECT_NE(error_of("gpio:26").find("CHIP/OFFSET"), std::string::npos);
+  EXPECT_EQ(relay_error_of("gpio:gpiochip0/26?safe=off"),
+            "safe=off is not possible; allowed: closed, open, keep");
+  EXPECT_EQ(relay_error_of("gpio:gpiochip0/26?pull=up"), "pull is no option of gpio");
+  EXPECT_NE(relay_error_of("gpio:26").find("CHIP/OFFSET"), std::string::npos);
 }
 
 TEST(RelaySpec, one_line_moves_one_relay) {

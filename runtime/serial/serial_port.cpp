@@ -49,39 +49,26 @@ std::string advice_for(int code) {
   }
 }
 
-// A file descriptor that is set up, or why not.
-struct Opened {
-  int fd = -1;
-  SysError error;
-};
-
-Opened fail(int fd, SysError error) {
-  if (fd >= 0) {
-    ::close(fd);
-  }
-  return Opened{-1, std::move(error)};
-}
-
-Opened open_line(const SerialOptions& options) {
+OpenedFd open_line(const SerialOptions& options) {
   const auto speed = speed_of(options.baud);
   if (!speed) {
-    return fail(
+    return not_opened(
         -1, SysError{EINVAL, "set " + options.path + " to " + std::to_string(options.baud) + " baud",
                      "use 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800 or 921600"});
   }
   const int fd = ::open(options.path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) {
-    return fail(fd, last_sys_error("open " + options.path, advice_for(errno)));
+    return not_opened(fd, last_sys_error("open " + options.path, advice_for(errno)));
   }
   if (::isatty(fd) == 0) {
-    return fail(fd, SysError{ENOTTY, "open " + options.path, "it is not a serial line"});
+    return not_opened(fd, SysError{ENOTTY, "open " + options.path, "it is not a serial line"});
   }
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    return fail(fd, last_sys_error("lock " + options.path, advice_for(EBUSY)));
+    return not_opened(fd, last_sys_error("lock " + options.path, advice_for(EBUSY)));
   }
   termios line{};
   if (::tcgetattr(fd, &line) != 0) {
-    return fail(fd, last_sys_error("read the settings of " + options.path));
+    return not_opened(fd, last_sys_error("read the settings of " + options.path));
   }
   ::cfmakeraw(&line);
   line.c_cflag &= static_cast<tcflag_t>(~(CSTOPB | CRTSCTS | PARENB | PARODD | CSIZE));
@@ -94,11 +81,11 @@ Opened open_line(const SerialOptions& options) {
   (void)::cfsetispeed(&line, *speed);
   (void)::cfsetospeed(&line, *speed);
   if (::tcsetattr(fd, TCSANOW, &line) != 0) {
-    return fail(fd, last_sys_error("set up " + options.path));
+    return not_opened(fd, last_sys_error("set up " + options.path));
   }
   (void)::ioctl(fd, TIOCEXCL);  // not known to every driver; the lock above holds among well-behaved programs
   (void)::tcflush(fd, TCIOFLUSH);
-  return Opened{fd, {}};
+  return OpenedFd{fd, {}};
 }
 
 }  // namespace
@@ -156,7 +143,7 @@ class SerialPort::State : public std::enable_shared_from_this<State> {
     if (is_stopped_) {
       return;
     }
-    Opened opened = open_line(options_);
+    OpenedFd opened = open_line(options_);
     if (opened.fd < 0) {
       ++counters_.open_failures;
       // A person is told once, not at each try; a new reason is news.

@@ -10,10 +10,9 @@
 namespace amphora::sim {
 namespace {
 
+using namespace std::chrono_literals;
 using Bytes = std::vector<std::uint8_t>;
 using ReadState = FlashStore::ReadState;
-
-constexpr Duration kSecond{1'000'000};
 
 Bytes value_of(std::uint32_t number, std::size_t size) {
   Bytes bytes(size);
@@ -62,7 +61,7 @@ TEST(FlashStore, DurableDataSurvivesEveryPowerCut) {
   TimePoint now{};
   for (std::uint32_t i = 0; i < 200; ++i) {
     ASSERT_TRUE(store.write(now, 1, value_of(i, 60)));
-    now += kSecond;
+    now += 1s;
     store.handle_timeout(now);
     store.power_cut(now);
     EXPECT_EQ(bytes_of(store.read(1)), value_of(i, 60));
@@ -111,7 +110,7 @@ TEST(FlashStore, APowerCutLeavesTheOldOrTheNewValue) {
           durable[key] = found;
         }
       }
-      now += kSecond;
+      now += 1s;
     }
     torn += store.statistics().torn;
   }
@@ -140,15 +139,15 @@ TEST(FlashStore, ABlockThatTakesItsNeighbourWithItReadsAsDamaged) {
         FlashStoreConfig{.lost_ppm = 0, .torn_ppm = 1'000'000, .damages_neighbour_ppm = 1'000'000},
         Rng{seed}};
     ASSERT_TRUE(store.write(TimePoint{}, 1, value_of(1, 50)));
-    store.handle_timeout(TimePoint{kSecond});
-    ASSERT_TRUE(store.write(TimePoint{kSecond}, 1, value_of(2, 50)));
-    store.power_cut(TimePoint{kSecond});
+    store.handle_timeout(TimePoint{1s});
+    ASSERT_TRUE(store.write(TimePoint{1s}, 1, value_of(2, 50)));
+    store.power_cut(TimePoint{1s});
     const auto result = store.read(1);
     damaged += result.state == ReadState::kDamaged ? 1 : 0;
     EXPECT_NE(result.state, ReadState::kGood);
     // The next write makes it good again.
-    ASSERT_TRUE(store.write(TimePoint{kSecond}, 1, value_of(3, 50)));
-    store.handle_timeout(TimePoint{2 * kSecond});
+    ASSERT_TRUE(store.write(TimePoint{1s}, 1, value_of(3, 50)));
+    store.handle_timeout(TimePoint{2 * 1s});
     EXPECT_EQ(bytes_of(store.read(1)), value_of(3, 50));
   }
   EXPECT_EQ(damaged, 50);
@@ -173,7 +172,7 @@ TEST(FlashStore, WearIsCountedForEachKeyAndForAYear) {
 TEST(FlashStore, ErasedItIsEmpty) {
   FlashStore store{FlashStoreConfig{}, Rng{1}};
   ASSERT_TRUE(store.write(TimePoint{}, 1, value_of(1, 10)));
-  store.handle_timeout(TimePoint{kSecond});
+  store.handle_timeout(TimePoint{1s});
   store.erase();
   EXPECT_EQ(store.read(1).state, ReadState::kAbsent);
 }

@@ -3,26 +3,18 @@
 
 #include <algorithm>
 
+#include "sim/models/hump.hpp"
+
 namespace amphora::sim {
 
 namespace {
 
-constexpr std::int64_t kSecondsPerDay = 86'400;
 constexpr std::int64_t kMinutesPerDay = 1'440;
 constexpr std::int64_t kMinutesPerHour = 60;
 constexpr std::int64_t kSecondsPerHour = 3'600;
 constexpr std::int64_t kMillijoulesPerWattHour = 3'600'000;
 constexpr std::int64_t kWinterSolsticeDay = 20'443;  // 2025-12-21
 constexpr std::int64_t kYearHundredths = 36'525;     // hundredths of a day
-
-// A parabola of height 1000 over [from, until], zero outside.
-constexpr std::int64_t hump_permille(std::int64_t at, std::int64_t from, std::int64_t until) {
-  if (at <= from || at >= until) {
-    return 0;
-  }
-  const std::int64_t width = until - from;
-  return 4000 * (at - from) * (until - at) / (width * width);
-}
 
 }  // namespace
 

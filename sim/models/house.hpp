@@ -25,6 +25,8 @@
 
 namespace amphora::sim {
 
+inline constexpr std::int64_t kSecondsPerDay = 86'400;
+
 enum class Circuit : std::uint8_t { kBase, kPump, kHeater, kCar, kCount };
 inline constexpr std::size_t kCircuitCount = static_cast<std::size_t>(Circuit::kCount);
 constexpr std::string_view to_text(Circuit circuit) {

@@ -12,7 +12,6 @@ namespace amphora::sim {
 namespace {
 
 using namespace std::chrono_literals;
-namespace reg = modbus::reg;
 
 constexpr std::size_t kFrameSizeMax = 256;  // MODBUS over serial line V1.02, 2.5.1
 constexpr std::size_t kRequestSize = modbus::kRequestSize;
@@ -23,7 +22,7 @@ constexpr Duration kSplitPause = 15ms;
 constexpr Duration kLateness = 1'200ms;
 constexpr std::uint32_t kNoiseBytesMax = 12;
 
-constexpr auto kFaultNames = std::array<std::string_view, 10>{
+constexpr auto kModbusFaultNames = std::array<std::string_view, 10>{
     "none", "silent", "corrupt", "refuse", "stuck", "truncated", "joined", "split", "noise", "late"};
 
 bool is_frame(ByteSpan bytes) {
@@ -38,15 +37,15 @@ void append_u16(std::vector<std::uint8_t>& bytes, std::uint16_t value) {
 }  // namespace
 
 std::string_view to_text(ModbusFault fault) {
-  return kFaultNames[static_cast<std::size_t>(fault)];
+  return kModbusFaultNames[static_cast<std::size_t>(fault)];
 }
 
 std::optional<ModbusFault> modbus_fault_from_text(std::string_view text) {
-  const auto* const found = std::ranges::find(kFaultNames, text);
-  if (found == kFaultNames.end()) {
+  const auto* const found = std::ranges::find(kModbusFaultNames, text);
+  if (found == kModbusFaultNames.end()) {
     return std::nullopt;
   }
-  return static_cast<ModbusFault>(found - kFaultNames.begin());
+  return static_cast<ModbusFault>(found - kModbusFaultNames.begin());
 }
 
 ModbusBmsDevice::ModbusBmsDevice(const ModbusBmsDeviceConfig& config) : config_{config}, rng_{config.seed} {}
@@ -67,32 +66,32 @@ void ModbusBmsDevice::measure_signed(std::uint16_t number, std::int64_t value) {
 }
 
 void ModbusBmsDevice::set_voltage(Millivolts voltage) {
-  measure(reg::kVoltage, scale_rounded(voltage.count(), 1, 100));
+  measure(modbus::reg::kVoltage, scale_rounded(voltage.count(), 1, 100));
 }
 void ModbusBmsDevice::set_current(Milliamps current) {
-  measure_signed(reg::kCurrent, scale_rounded(current.count(), 1, 10));
+  measure_signed(modbus::reg::kCurrent, scale_rounded(current.count(), 1, 10));
 }
 void ModbusBmsDevice::set_soc(BasisPoints soc) {
-  measure(reg::kSoc, soc.count());
+  measure(modbus::reg::kSoc, soc.count());
 }
 void ModbusBmsDevice::set_soh(BasisPoints soh) {
-  measure(reg::kSoh, soh.count());
+  measure(modbus::reg::kSoh, soh.count());
 }
 void ModbusBmsDevice::set_temperatures(Decicelsius lowest, Decicelsius highest, Decicelsius internal) {
-  measure_signed(reg::kTemperatureMin, lowest.count());
-  measure_signed(reg::kTemperatureMax, highest.count());
-  measure_signed(reg::kTemperatureInternal, internal.count());
+  measure_signed(modbus::reg::kTemperatureMin, lowest.count());
+  measure_signed(modbus::reg::kTemperatureMax, highest.count());
+  measure_signed(modbus::reg::kTemperatureInternal, internal.count());
 }
 void ModbusBmsDevice::set_alarms(const battery::AlarmSet& alarms) {
   std::int64_t bits = 0;
   for (std::size_t bit = 0; bit < modbus::kFullAlarmBits.size(); ++bit) {
     bits |= alarms.is_active(modbus::kFullAlarmBits[bit]) ? std::int64_t{1} << bit : 0;
   }
-  measure(reg::kAlarms, bits);
+  measure(modbus::reg::kAlarms, bits);
 }
 void ModbusBmsDevice::set_cell(std::uint16_t index, Millivolts voltage) {
   if (index < modbus::kFullCellCountMax) {
-    measure(static_cast<std::uint16_t>(reg::kCellFirst + index), voltage.count());
+    measure(static_cast<std::uint16_t>(modbus::reg::kCellFirst + index), voltage.count());
   }
 }
 

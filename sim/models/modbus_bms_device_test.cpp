@@ -56,8 +56,8 @@ Bytes answer_of(ModbusBmsDevice& device, const Bytes& request, TimePoint now = k
 }
 
 // Poller and device with a line between them; virtual time.
-struct Bench {
-  explicit Bench(const modbus::Profile& profile, ModbusFault fault = ModbusFault::kNone)
+struct Wire {
+  explicit Wire(const modbus::Profile& profile, ModbusFault fault = ModbusFault::kNone)
       : device{living_device()}, poller{{.profile = profile}} {
     device.set_fault(fault);
     poller.handle_line(now, true);
@@ -140,7 +140,7 @@ TEST(ModbusBmsDevice, ThePollerReadsBothProfiles) {
     const auto profile = modbus::profile_named(name);
     ASSERT_TRUE(profile);
     ASSERT_EQ(modbus::check_config({.profile = *profile}), "");
-    Bench bench{*profile};
+    Wire bench{*profile};
     bench.run_for(1s);
     const battery::Snapshot& seen = bench.poller.snapshot();
     EXPECT_FALSE(bench.poller.is_stale()) << name;
@@ -153,7 +153,7 @@ TEST(ModbusBmsDevice, ThePollerReadsBothProfiles) {
 }
 
 TEST(ModbusBmsDevice, TheFullProfileTellsEverything) {
-  Bench bench{modbus::full_profile()};
+  Wire bench{modbus::full_profile()};
   bench.run_for(1s);
   const battery::Snapshot& seen = bench.poller.snapshot();
   EXPECT_EQ(known(seen.soc), BasisPoints{6'789});
@@ -172,7 +172,7 @@ TEST(ModbusBmsDevice, TheFullProfileTellsEverything) {
 }
 
 TEST(ModbusBmsDevice, MoreCellsThanTheDeviceHasAreRefused) {
-  Bench bench{modbus::full_profile(17)};
+  Wire bench{modbus::full_profile(17)};
   bench.run_for(2s);
   EXPECT_TRUE(bench.poller.is_stale());
   EXPECT_GE(bench.poller.statistics().refusals, 3U);
@@ -190,7 +190,7 @@ TEST(ModbusBmsDevice, EachFaultDoesWhatItsNameSays) {
                              {ModbusFault::kNoise, true},    {ModbusFault::kLate, false}};
   for (const Case& one : kCases) {
     EXPECT_EQ(modbus_fault_from_text(to_text(one.fault)), one.fault);
-    Bench bench{modbus::Profile{}, one.fault};
+    Wire bench{modbus::Profile{}, one.fault};
     bench.run_for(10s);
     EXPECT_EQ(bench.poller.snapshot().voltage.has_value(), one.is_read) << to_text(one.fault);
     EXPECT_EQ(bench.poller.is_stale(), !one.is_read) << to_text(one.fault);

@@ -15,9 +15,8 @@
 namespace amphora::sim {
 namespace {
 
-constexpr Duration kSecond{1'000'000};
 constexpr TimePoint at_s(std::int64_t s) {
-  return TimePoint{s * kSecond};
+  return TimePoint{std::chrono::seconds{s}};
 }
 
 std::vector<std::uint8_t> counting_bytes(std::size_t size) {

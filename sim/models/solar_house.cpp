@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sim/models/hump.hpp"
+
 namespace amphora::sim {
 
 namespace {
@@ -10,15 +12,6 @@ namespace {
 constexpr std::int64_t kMicrosecondsPerMinute = 60'000'000;
 // Milliamperes of change per millivolt of error and step: slow enough for packs up to 50 mOhm.
 constexpr std::int64_t kVoltageGain = 20;
-
-// A parabola of height 1000 over [from, until], zero outside.
-constexpr std::int64_t hump_permille(std::int64_t at, std::int64_t from, std::int64_t until) {
-  if (at <= from || at >= until) {
-    return 0;
-  }
-  const std::int64_t width = until - from;
-  return 4000 * (at - from) * (until - at) / (width * width);
-}
 
 }  // namespace
 

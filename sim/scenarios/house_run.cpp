@@ -14,7 +14,6 @@ using energy::Mode;
 
 constexpr std::int64_t kMicrojoulesPerWattHour = 3'600'000'000;
 constexpr std::int64_t kPerKilo = 1'000;
-constexpr std::int64_t kSecondsPerDay = 86'400;
 constexpr std::int64_t kDaysPerYear = 365;
 
 // What `house` compares, beside its own modes: none, each alone, all together.

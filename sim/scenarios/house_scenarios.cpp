@@ -5,6 +5,7 @@
 #include <array>
 
 #include "core/base/rng.hpp"
+#include "sim/scenarios/draw.hpp"
 
 namespace amphora::sim {
 
@@ -17,7 +18,6 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr std::int64_t kSecondsPerDay = 86'400;
 constexpr std::int64_t kNewYear = 1'767'225'600;  // 2026-01-01T00:00:00Z
 constexpr Duration kDay = hours{24};
 
@@ -33,24 +33,19 @@ constexpr EnumSet<Mode> modes(std::initializer_list<Mode> list) {
   return set;
 }
 
-Duration between(Rng& rng, Duration low, Duration high) {
-  const std::int64_t low_s = std::chrono::duration_cast<seconds>(low).count();
-  const std::int64_t high_s = std::chrono::duration_cast<seconds>(high).count();
-  return seconds{rng.between(low_s, high_s)};
-}
-
 // A power cut about every six weeks, a power-off of the controller about every ten: what a year brings.
 void plan_year(HousePlan& plan, Rng& rng) {
   plan.settings.enabled = modes({Mode::kSelfConsumption, Mode::kEco, Mode::kImportLimit});
   plan.inverter.feeds_in = true;
-  for (Duration at = between(rng, kDay, kDay * 42); at < plan.duration; at += between(rng, kDay, kDay * 84)) {
-    const Duration length = between(rng, minutes{1}, hours{6});
+  for (Duration at = seconds_between(rng, kDay, kDay * 42); at < plan.duration;
+       at += seconds_between(rng, kDay, kDay * 84)) {
+    const Duration length = seconds_between(rng, minutes{1}, hours{6});
     plan.outages.push_back({TimePoint{at}, TimePoint{at + length}});
     at += length;
   }
-  for (Duration at = between(rng, kDay, kDay * 70); at < plan.duration;
-       at += between(rng, kDay, kDay * 140)) {
-    const Duration length = between(rng, seconds{10}, minutes{10});
+  for (Duration at = seconds_between(rng, kDay, kDay * 70); at < plan.duration;
+       at += seconds_between(rng, kDay, kDay * 140)) {
+    const Duration length = seconds_between(rng, seconds{10}, minutes{10});
     plan.faults.push_back({HouseFaultKind::kControllerOff, TimePoint{at}, TimePoint{at + length}, 0});
     at += length;
   }
@@ -60,8 +55,8 @@ void plan_outage(HousePlan& plan, Rng& rng) {
   plan.start_unix_s = day_of_2026(40);
   plan.settings.enabled = modes({Mode::kBackup, Mode::kEco});
   for (Duration night = hours{22}; night < plan.duration; night += kDay) {
-    const Duration from = night + between(rng, Duration{}, hours{3});
-    plan.outages.push_back({TimePoint{from}, TimePoint{from + between(rng, hours{3}, hours{8})}});
+    const Duration from = night + seconds_between(rng, Duration{}, hours{3});
+    plan.outages.push_back({TimePoint{from}, TimePoint{from + seconds_between(rng, hours{3}, hours{8})}});
   }
 }
 
@@ -74,9 +69,9 @@ void plan_import_limit(HousePlan& plan, Rng& rng) {
   plan.battery.soc_start = BasisPoints{2'500};
   plan.time_known_after = minutes{15};
   for (Duration evening = hours{20}; evening < plan.duration; evening += kDay) {
-    const Duration from = evening + between(rng, Duration{}, hours{7});
+    const Duration from = evening + seconds_between(rng, Duration{}, hours{7});
     plan.faults.push_back({HouseFaultKind::kControllerOff, TimePoint{from},
-                           TimePoint{from + between(rng, seconds{4}, minutes{5})}, 0});
+                           TimePoint{from + seconds_between(rng, seconds{4}, minutes{5})}, 0});
   }
 }
 
@@ -148,11 +143,11 @@ energy::ModeSettings random_settings(Rng& rng) {
 }
 
 void add_orders(HousePlan& plan, Rng& rng) {
-  for (Duration at = between(rng, minutes{5}, hours{6}); at < plan.duration;
-       at += between(rng, minutes{1}, hours{8})) {
+  for (Duration at = seconds_between(rng, minutes{5}, hours{6}); at < plan.duration;
+       at += seconds_between(rng, minutes{1}, hours{8})) {
     const auto relay = energy::relay_at(static_cast<std::size_t>(rng.between(0, 4)));
     const Position position = rng.chance(700'000) ? Position::kOpen : Position::kClosed;
-    plan.orders.push_back({TimePoint{at}, relay, position, between(rng, seconds{10}, hours{5})});
+    plan.orders.push_back({TimePoint{at}, relay, position, seconds_between(rng, seconds{10}, hours{5})});
   }
 }
 
@@ -182,9 +177,9 @@ HouseFault random_fault(Rng& rng, Duration whole) {
     default:
       break;
   }
-  const Duration from = between(rng, seconds{10}, whole);
+  const Duration from = seconds_between(rng, seconds{10}, whole);
   fault.from = TimePoint{from};
-  fault.until = fault.from + between(rng, seconds{2}, longest);
+  fault.until = fault.from + seconds_between(rng, seconds{2}, longest);
   return fault;
 }
 
@@ -198,22 +193,23 @@ void plan_trouble(HousePlan& plan, Rng& rng) {
   plan.battery.soc_start = BasisPoints{rng.between(300, 9'800)};
   plan.inverter.feeds_in = rng.chance(500'000);
   plan.inverter.cheap_target = BasisPoints{rng.chance(500'000) ? 8'000 : 0};
-  plan.time_known_after = rng.chance(500'000) ? Duration{} : between(rng, seconds{10}, hours{30});
-  for (Duration at = between(rng, hours{1}, kDay); at < plan.duration; at += between(rng, hours{1}, kDay)) {
-    const Duration length = between(rng, seconds{2}, hours{8});
+  plan.time_known_after = rng.chance(500'000) ? Duration{} : seconds_between(rng, seconds{10}, hours{30});
+  for (Duration at = seconds_between(rng, hours{1}, kDay); at < plan.duration;
+       at += seconds_between(rng, hours{1}, kDay)) {
+    const Duration length = seconds_between(rng, seconds{2}, hours{8});
     plan.outages.push_back({TimePoint{at}, TimePoint{at + length}});
     at += length;
   }
-  for (Duration at = between(rng, minutes{5}, hours{8}); at < plan.duration;
-       at += between(rng, minutes{5}, hours{12})) {
+  for (Duration at = seconds_between(rng, minutes{5}, hours{8}); at < plan.duration;
+       at += seconds_between(rng, minutes{5}, hours{12})) {
     const auto kind = static_cast<HouseFaultKind>(rng.below(kTroubleKinds));
-    const Duration length = between(rng, seconds{4}, minutes{rng.chance(300'000) ? 90 : 2});
+    const Duration length = seconds_between(rng, seconds{4}, minutes{rng.chance(300'000) ? 90 : 2});
     plan.faults.push_back({kind, TimePoint{at}, TimePoint{at + length}, 0});
     at += length;
   }
   add_orders(plan, rng);
-  for (Duration at = between(rng, hours{6}, kDay * 2); at < plan.duration;
-       at += between(rng, hours{6}, kDay * 2)) {
+  for (Duration at = seconds_between(rng, hours{6}, kDay * 2); at < plan.duration;
+       at += seconds_between(rng, hours{6}, kDay * 2)) {
     plan.changes.push_back({TimePoint{at}, random_settings(rng)});
   }
 }
@@ -228,12 +224,12 @@ void plan_power_cut(HousePlan& plan, Rng& rng) {
   plan.settings.eco_order.count = 1;
   plan.settings.import_limit = WattHours{2'000};
   plan.battery.soc_start = BasisPoints{2'500};
-  plan.time_known_after = between(rng, Duration{}, minutes{2});
-  for (Duration at = between(rng, minutes{10}, hours{2}); at < plan.duration;
-       at += between(rng, hours{1}, hours{5})) {
+  plan.time_known_after = seconds_between(rng, Duration{}, minutes{2});
+  for (Duration at = seconds_between(rng, minutes{10}, hours{2}); at < plan.duration;
+       at += seconds_between(rng, hours{1}, hours{5})) {
     const auto relay = rng.chance(500'000) ? Relay::kHeater : Relay::kInverterOutput;
     const Position position = rng.chance(700'000) ? Position::kOpen : Position::kClosed;
-    plan.orders.push_back({TimePoint{at}, relay, position, between(rng, minutes{5}, hours{4})});
+    plan.orders.push_back({TimePoint{at}, relay, position, seconds_between(rng, minutes{5}, hours{4})});
   }
 }
 
@@ -317,13 +313,13 @@ HousePlan make_random_house_plan(std::uint64_t seed) {
   Rng rng{seed ^ 0x5377'486F'7573'6500U};
   HousePlan plan;
   plan.seed = seed;
-  plan.duration = between(rng, hours{6}, hours{72});
+  plan.duration = seconds_between(rng, hours{6}, hours{72});
   plan.start_unix_s = day_of_2026(rng.between(0, 364));
   plan.settings = random_settings(rng);
   plan.battery.soc_start = BasisPoints{rng.between(300, 9'800)};
   plan.inverter.feeds_in = rng.chance(500'000);
   plan.inverter.cheap_target = BasisPoints{rng.chance(500'000) ? 8'000 : 0};
-  plan.time_known_after = rng.chance(500'000) ? Duration{} : between(rng, seconds{10}, hours{10});
+  plan.time_known_after = rng.chance(500'000) ? Duration{} : seconds_between(rng, seconds{10}, hours{10});
   const std::int64_t fault_count = rng.between(1, 12);
   bool has_wrong_date = false;
   for (std::int64_t i = 0; i < fault_count; ++i) {
@@ -338,8 +334,8 @@ HousePlan make_random_house_plan(std::uint64_t seed) {
     add_orders(plan, rng);
   }
   const bool has_changes = rng.chance(500'000);
-  for (Duration at = between(rng, hours{3}, kDay); has_changes && at < plan.duration;
-       at += between(rng, hours{3}, kDay)) {
+  for (Duration at = seconds_between(rng, hours{3}, kDay); has_changes && at < plan.duration;
+       at += seconds_between(rng, hours{3}, kDay)) {
     plan.changes.push_back({TimePoint{at}, random_settings(rng)});
   }
   return plan;

@@ -10,6 +10,7 @@
 
 #include "sim/checkers/memory_checker.hpp"
 #include "sim/scenarios/link_world.hpp"
+#include "sim/scenarios/report_testing.hpp"
 #include "sim/scenarios/scenario.hpp"
 #include "sim/scenarios/swarm.hpp"
 
@@ -19,30 +20,6 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-std::string describe(const RunReport& report) {
-  std::ostringstream text;
-  for (const Violation& violation : report.violations) {
-    text << "seed " << report.failed_seed << ": invariant " << violation.invariant << " at "
-         << to_microseconds(violation.at) << " us: " << violation.rule << " a=" << violation.a
-         << " b=" << violation.b << "\n";
-  }
-  return text.str();
-}
-
-const Figure& figure(const RunReport& report, std::string_view name) {
-  for (const Figure& figure : report.figures) {
-    if (figure.name == name) {
-      return figure;
-    }
-  }
-  throw std::runtime_error{"no such figure"};
-}
-const Histogram& histogram(const RunReport& report, std::string_view name) {
-  return std::get<Histogram>(figure(report, name).value);
-}
-std::int64_t number(const RunReport& report, std::string_view name) {
-  return std::get<std::int64_t>(figure(report, name).value);
-}
 std::int64_t p50_ms(const RunReport& report, std::string_view name) {
   return histogram(report, name).percentile(500) / 1'000;
 }
@@ -79,7 +56,7 @@ TEST_P(EveryLinkScenario, HoldsWithLossToo) {
   }
 }
 
-std::vector<std::string_view> names() {
+std::vector<std::string_view> link_names() {
   std::vector<std::string_view> names;
   for (const LinkScenario& scenario : link_scenarios()) {
     names.push_back(scenario.name);
@@ -87,7 +64,7 @@ std::vector<std::string_view> names() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Sim, EveryLinkScenario, ::testing::ValuesIn(names()), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Sim, EveryLinkScenario, ::testing::ValuesIn(link_names()), [](const auto& info) {
   std::string name{info.param};
   std::erase(name, '-');
   return name;
@@ -269,15 +246,15 @@ TEST(LinkSwarm, AFailureIsShrunkAndTheRestStillFails) {
 }
 
 // Tests of the test: a host that breaks a promise is caught, under the right invariant.
-struct Broken {
+struct BrokenLink {
   LinkSabotage sabotage;
   std::string_view scenario;
   int invariant;
 };
-class EveryLinkSabotage : public ::testing::TestWithParam<Broken> {};
+class EveryLinkSabotage : public ::testing::TestWithParam<BrokenLink> {};
 
 TEST_P(EveryLinkSabotage, IsCaught) {
-  const Broken& broken = GetParam();
+  const BrokenLink& broken = GetParam();
   const Options honest{.seed = 1, .seeds = 20, .loss_ppm = 200'000};
   EXPECT_EQ(run(broken.scenario, honest)->violation_count, 0U);
   Options options = honest;
@@ -290,13 +267,13 @@ TEST_P(EveryLinkSabotage, IsCaught) {
 
 INSTANTIATE_TEST_SUITE_P(
     Sim, EveryLinkSabotage,
-    ::testing::Values(Broken{LinkSabotage::kConfirmsTooEarly, "link-power-cuts", kInvariantSections},
-                      Broken{LinkSabotage::kNeverConfirms, "link-settings", kInvariantSections},
-                      Broken{LinkSabotage::kForgetsSettings, "link-power-cuts", kInvariantSections},
-                      Broken{LinkSabotage::kForgetsPosition, "link-power-cuts", kInvariantDelivery},
-                      Broken{LinkSabotage::kLosesReadings, "link-both", kInvariantDelivery},
-                      Broken{LinkSabotage::kMixesRecords, "link-power-cuts", kInvariantStore},
-                      Broken{LinkSabotage::kAllocates, "link-both", kInvariantBoundedQueues}),
+    ::testing::Values(BrokenLink{LinkSabotage::kConfirmsTooEarly, "link-power-cuts", kInvariantSections},
+                      BrokenLink{LinkSabotage::kNeverConfirms, "link-settings", kInvariantSections},
+                      BrokenLink{LinkSabotage::kForgetsSettings, "link-power-cuts", kInvariantSections},
+                      BrokenLink{LinkSabotage::kForgetsPosition, "link-power-cuts", kInvariantDelivery},
+                      BrokenLink{LinkSabotage::kLosesReadings, "link-both", kInvariantDelivery},
+                      BrokenLink{LinkSabotage::kMixesRecords, "link-power-cuts", kInvariantStore},
+                      BrokenLink{LinkSabotage::kAllocates, "link-both", kInvariantBoundedQueues}),
     [](const auto& info) {
       std::string name = std::string{to_text(info.param.sabotage)} + "_" + std::string{info.param.scenario};
       std::erase(name, '-');

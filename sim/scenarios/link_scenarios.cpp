@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "core/base/rng.hpp"
+#include "sim/scenarios/draw.hpp"
 #include "sim/world/wall_clock.hpp"
 
 namespace amphora::sim {
@@ -17,10 +18,6 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::uint8_t kSectionsEdited = 4;
-
-Duration between(Rng& rng, Duration low, Duration high) {
-  return Duration{rng.between(low.count(), high.count())};
-}
 
 // Boots, clocks: what differs from box to box in every run.
 void draw_boxes(LinkPlan& plan, Rng& rng) {

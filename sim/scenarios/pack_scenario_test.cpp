@@ -12,33 +12,12 @@
 #include "sim/checkers/memory_checker.hpp"
 #include "sim/scenarios/pack_scenarios.hpp"
 #include "sim/scenarios/pack_world.hpp"
+#include "sim/scenarios/report_testing.hpp"
 #include "sim/scenarios/scenario.hpp"
 #include "sim/scenarios/swarm.hpp"
 
 namespace amphora::sim {
 namespace {
-
-std::string describe(const RunReport& report) {
-  std::ostringstream text;
-  for (const Violation& violation : report.violations) {
-    text << "seed " << report.failed_seed << ": invariant " << violation.invariant << " at "
-         << to_microseconds(violation.at) << " us: " << violation.rule << " a=" << violation.a
-         << " b=" << violation.b << "\n";
-  }
-  return text.str();
-}
-
-const Figure& figure(const RunReport& report, std::string_view name) {
-  const auto found = std::find_if(report.figures.begin(), report.figures.end(),
-                                  [name](const Figure& each) { return each.name == name; });
-  if (found == report.figures.end()) {
-    throw std::runtime_error{"no such figure"};
-  }
-  return *found;
-}
-std::int64_t number(const RunReport& report, std::string_view name) {
-  return std::get<std::int64_t>(figure(report, name).value);
-}
 
 class EveryPackScenario : public ::testing::TestWithParam<std::string_view> {};
 
@@ -56,7 +35,7 @@ TEST_P(EveryPackScenario, BreaksNoInvariantAndRepeatsToTheByte) {
   EXPECT_NE(run(GetParam(), other)->digest, first->digest);
 }
 
-std::vector<std::string_view> names() {
+std::vector<std::string_view> pack_names() {
   std::vector<std::string_view> names;
   for (const PackScenario& scenario : pack_scenarios()) {
     names.push_back(scenario.name);
@@ -64,7 +43,7 @@ std::vector<std::string_view> names() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Sim, EveryPackScenario, ::testing::ValuesIn(names()), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Sim, EveryPackScenario, ::testing::ValuesIn(pack_names()), [](const auto& info) {
   std::string name{info.param};
   std::erase(name, '-');
   return name;
@@ -139,14 +118,14 @@ TEST(PackSwarm, SeedsThatOnceFailedPass) {
 }
 
 // Tests of the test: a host that breaks a promise is caught, under the right invariant.
-struct Broken {
+struct BrokenPack {
   PackSabotage sabotage;
   int invariant;
 };
-class EveryPackSabotage : public ::testing::TestWithParam<Broken> {};
+class EveryPackSabotage : public ::testing::TestWithParam<BrokenPack> {};
 
 TEST_P(EveryPackSabotage, IsCaught) {
-  const Broken& broken = GetParam();
+  const BrokenPack& broken = GetParam();
   Options options{.seed = 1, .seeds = 2};
   options.pack_sabotage = broken.sabotage;
   const auto report = run("packs-houses", options);
@@ -156,10 +135,10 @@ TEST_P(EveryPackSabotage, IsCaught) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sim, EveryPackSabotage,
-                         ::testing::Values(Broken{PackSabotage::kForgetsSections, kInvariantSections},
-                                           Broken{PackSabotage::kHidesSections, kInvariantSections},
-                                           Broken{PackSabotage::kChatters, kInvariantRelays},
-                                           Broken{PackSabotage::kAllocates, kInvariantBoundedQueues}),
+                         ::testing::Values(BrokenPack{PackSabotage::kForgetsSections, kInvariantSections},
+                                           BrokenPack{PackSabotage::kHidesSections, kInvariantSections},
+                                           BrokenPack{PackSabotage::kChatters, kInvariantRelays},
+                                           BrokenPack{PackSabotage::kAllocates, kInvariantBoundedQueues}),
                          [](const auto& info) { return std::string{to_text(info.param.sabotage)}; });
 
 }  // namespace

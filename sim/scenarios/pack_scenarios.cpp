@@ -6,6 +6,7 @@
 
 #include "core/base/rng.hpp"
 #include "core/sections/tables.hpp"
+#include "sim/scenarios/draw.hpp"
 
 namespace amphora::sim {
 
@@ -18,10 +19,6 @@ using std::chrono::seconds;
 constexpr std::uint64_t kHardwareBase = 0x02A0'0000'0000U;
 // Before the first there is an id, a date and a master.
 constexpr Duration kFirstChange = seconds{15};
-
-Duration between(Rng& rng, Duration low, Duration high) {
-  return Duration{rng.between(low.count(), high.count())};
-}
 
 void draw_packs(PackPlan& plan, Rng& rng) {
   for (std::size_t i = 0; i <= kWholePacksMax; ++i) {

@@ -11,6 +11,7 @@
 
 #include "sim/checkers/memory_checker.hpp"
 #include "sim/scenarios/packs_world.hpp"
+#include "sim/scenarios/report_testing.hpp"
 #include "sim/scenarios/scenario.hpp"
 #include "sim/scenarios/swarm.hpp"
 
@@ -18,31 +19,6 @@ namespace amphora::sim {
 namespace {
 
 using std::chrono::seconds;
-
-std::string describe(const RunReport& report) {
-  std::ostringstream text;
-  for (const Violation& violation : report.violations) {
-    text << "seed " << report.failed_seed << ": invariant " << violation.invariant << " at "
-         << to_microseconds(violation.at) << " us: " << violation.rule << " a=" << violation.a
-         << " b=" << violation.b << "\n";
-  }
-  return text.str();
-}
-
-const Figure& figure(const RunReport& report, std::string_view name) {
-  for (const Figure& figure : report.figures) {
-    if (figure.name == name) {
-      return figure;
-    }
-  }
-  throw std::runtime_error{"no such figure"};
-}
-const Histogram& histogram(const RunReport& report, std::string_view name) {
-  return std::get<Histogram>(figure(report, name).value);
-}
-std::int64_t number(const RunReport& report, std::string_view name) {
-  return std::get<std::int64_t>(figure(report, name).value);
-}
 
 class EveryPacksScenario : public ::testing::TestWithParam<std::string_view> {};
 
@@ -68,7 +44,7 @@ TEST_P(EveryPacksScenario, HoldsWithLossToo) {
   EXPECT_EQ(number(*report, "not_claimed"), 0);
 }
 
-std::vector<std::string_view> names() {
+std::vector<std::string_view> packs_names() {
   std::vector<std::string_view> names;
   for (const PacksScenario& scenario : packs_scenarios()) {
     names.push_back(scenario.name);
@@ -76,7 +52,7 @@ std::vector<std::string_view> names() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Sim, EveryPacksScenario, ::testing::ValuesIn(names()), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Sim, EveryPacksScenario, ::testing::ValuesIn(packs_names()), [](const auto& info) {
   std::string name{info.param};
   std::erase(name, '-');
   return name;
@@ -191,15 +167,15 @@ TEST(PacksSwarm, RandomPlansReachEveryKindOfFault) {
 }
 
 // Tests of the test: a host that breaks a promise is caught, under the right invariant.
-struct Broken {
+struct BrokenPacks {
   PacksSabotage sabotage;
   std::string_view scenario;
   int invariant;
 };
-class EveryPacksSabotage : public ::testing::TestWithParam<Broken> {};
+class EveryPacksSabotage : public ::testing::TestWithParam<BrokenPacks> {};
 
 TEST_P(EveryPacksSabotage, IsCaught) {
-  const Broken& broken = GetParam();
+  const BrokenPacks& broken = GetParam();
   Options options{.seed = 1, .seeds = 10};
   EXPECT_EQ(run(broken.scenario, options)->violation_count, 0U);
   options.packs.sabotage = broken.sabotage;
@@ -211,9 +187,9 @@ TEST_P(EveryPacksSabotage, IsCaught) {
 
 INSTANTIATE_TEST_SUITE_P(
     Sim, EveryPacksSabotage,
-    ::testing::Values(Broken{PacksSabotage::kHidesBeacons, "packs-full-bus", kInvariantOneMaster},
-                      Broken{PacksSabotage::kHidesOwnId, "packs-duplicate-ids", kInvariantNodeIds},
-                      Broken{PacksSabotage::kAllocates, "packs-alone", kInvariantBoundedQueues}),
+    ::testing::Values(BrokenPacks{PacksSabotage::kHidesBeacons, "packs-full-bus", kInvariantOneMaster},
+                      BrokenPacks{PacksSabotage::kHidesOwnId, "packs-duplicate-ids", kInvariantNodeIds},
+                      BrokenPacks{PacksSabotage::kAllocates, "packs-alone", kInvariantBoundedQueues}),
     [](const auto& info) { return std::string{to_text(info.param.sabotage)}; });
 
 }  // namespace

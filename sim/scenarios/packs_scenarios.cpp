@@ -5,6 +5,7 @@
 #include <array>
 
 #include "core/base/rng.hpp"
+#include "sim/scenarios/draw.hpp"
 #include "sim/world/wall_clock.hpp"
 
 namespace amphora::sim {
@@ -15,10 +16,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::uint64_t kHardwareBase = 0x02A0'0000'0000U;
-
-Duration between(Rng& rng, Duration low, Duration high) {
-  return Duration{rng.between(low.count(), high.count())};
-}
 
 // Hardware numbers are any; their lower seven bits, the first wish for an id, meet now and then.
 void draw_boxes(PacksPlan& plan, Rng& rng) {

@@ -5,6 +5,8 @@
 #include <array>
 #include <iterator>
 
+#include "sim/scenarios/draw.hpp"
+
 namespace amphora::sim {
 
 namespace {
@@ -72,10 +74,6 @@ Duration length_max_of(FaultKind kind) {
   }
 }
 
-Duration between(Rng& rng, Duration low, Duration high) {
-  return milliseconds{rng.between(to_milliseconds(low), to_milliseconds(high))};
-}
-
 }  // namespace
 
 void add_fault(GatewayPlan& plan, FaultKind kind, Duration from, Duration length, std::uint32_t parameter) {
@@ -85,8 +83,8 @@ void add_fault(GatewayPlan& plan, FaultKind kind, Duration from, Duration length
 void add_repeated(GatewayPlan& plan, Rng& rng, FaultKind kind, Duration period, Duration length_min,
                   Duration length_max, std::uint32_t parameter) {
   for (Duration begin = minutes{1}; begin + period <= plan.duration; begin += period) {
-    const Duration length = between(rng, length_min, length_max);
-    const Duration from = begin + between(rng, Duration{}, period - length);
+    const Duration length = milliseconds_between(rng, length_min, length_max);
+    const Duration from = begin + milliseconds_between(rng, Duration{}, period - length);
     add_fault(plan, kind, from, length, parameter);
   }
 }
@@ -95,8 +93,8 @@ void add_random(GatewayPlan& plan, Rng& rng) {
   const auto kind = static_cast<FaultKind>(rng.below(static_cast<std::uint32_t>(FaultKind::kCount)));
   const Strength strength = kStrengths[static_cast<std::size_t>(kind)];
   const Duration longest = std::min(length_max_of(kind), plan.duration);
-  const Duration from = between(rng, Duration{}, plan.duration);
-  const Duration length = between(rng, milliseconds{10}, longest);
+  const Duration from = milliseconds_between(rng, Duration{}, plan.duration);
+  const Duration length = milliseconds_between(rng, milliseconds{10}, longest);
   const auto parameter = static_cast<std::uint32_t>(rng.between(strength.min, strength.max));
   add_fault(plan, kind, from, length, parameter);
 }
@@ -106,7 +104,7 @@ GatewayPlan make_random_plan(std::uint64_t seed) {
   Rng rng{seed ^ 0x5377'6172'6D00'0000U};
   GatewayPlan plan;
   plan.seed = seed;
-  plan.duration = between(rng, minutes{3}, minutes{20});
+  plan.duration = milliseconds_between(rng, minutes{3}, minutes{20});
   plan.bms = rng.chance(150'000) ? node::BmsKind::kCan : node::BmsKind::kTinybms;
   plan.pack.cell_count = static_cast<std::uint16_t>(rng.between(4, 16));
   plan.pack.capacity = MilliampHours{rng.between(20'000, 300'000)};

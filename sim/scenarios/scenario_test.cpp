@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scenarios hold, are deterministic, and every checker notices a node that breaks its promise.
 #include "sim/scenarios/scenario.hpp"
+#include "sim/scenarios/report_testing.hpp"
 
 #include <gtest/gtest.h>
 
@@ -19,24 +20,6 @@ namespace amphora::sim {
 namespace {
 
 using std::chrono::minutes;
-
-std::string describe(const RunReport& report) {
-  std::ostringstream text;
-  for (const Violation& violation : report.violations) {
-    text << "invariant " << violation.invariant << " at " << to_microseconds(violation.at)
-         << " us: " << violation.rule << " a=" << violation.a << " b=" << violation.b << "\n";
-  }
-  return text.str();
-}
-
-const Histogram& histogram(const RunReport& report, std::string_view name) {
-  for (const Figure& figure : report.figures) {
-    if (figure.name == name) {
-      return std::get<Histogram>(figure.value);
-    }
-  }
-  throw std::runtime_error{"no such figure"};
-}
 
 class EveryScenario : public ::testing::TestWithParam<std::string_view> {};
 
@@ -58,7 +41,7 @@ TEST_P(EveryScenario, HoldsWithLossToo) {
   EXPECT_EQ(report->violation_count, 0U) << describe(*report);
 }
 
-std::vector<std::string_view> names() {
+std::vector<std::string_view> gateway_names() {
   std::vector<std::string_view> names;
   for (const ScenarioInfo& info : list()) {
     if (info.world == WorldKind::kGateway) {
@@ -68,7 +51,7 @@ std::vector<std::string_view> names() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Sim, EveryScenario, ::testing::ValuesIn(names()), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Sim, EveryScenario, ::testing::ValuesIn(gateway_names()), [](const auto& info) {
   std::string name{info.param};
   std::erase(name, '-');
   return name;
@@ -162,15 +145,15 @@ TEST(Swarm, RandomPlansReachEveryKindOfFault) {
 }
 
 // Tests of the test: a node that breaks a promise is caught, under the right invariant.
-struct Broken {
+struct BrokenGateway {
   Sabotage sabotage;
   std::string_view scenario;
   int invariant;
 };
-class EverySabotage : public ::testing::TestWithParam<Broken> {};
+class EverySabotage : public ::testing::TestWithParam<BrokenGateway> {};
 
 TEST_P(EverySabotage, IsCaught) {
-  const Broken& broken = GetParam();
+  const BrokenGateway& broken = GetParam();
   const auto honest = run(broken.scenario, Options{.seed = 1, .duration = minutes{31}});
   EXPECT_EQ(honest->violation_count, 0U) << describe(*honest);
   const auto report =
@@ -182,15 +165,15 @@ TEST_P(EverySabotage, IsCaught) {
 
 INSTANTIATE_TEST_SUITE_P(
     Sim, EverySabotage,
-    ::testing::Values(Broken{Sabotage::kKeepsOldLimits, "bms-silent", kInvariantFreshLimits},
-                      Broken{Sabotage::kKeepsOldLimits, "pack-faults", kInvariantFreshLimits},
-                      Broken{Sabotage::kKeepsOldLimits, "can-battery", kInvariantFreshLimits},
-                      Broken{Sabotage::kChargeVoltageZero, "bms-silent", kInvariantFreshLimits},
-                      Broken{Sabotage::kSpeaksTooEarly, "gx-vanishes", kInvariantFreshLimits},
-                      Broken{Sabotage::kAllowsTooMuch, "noise", kInvariantFreshLimits},
-                      Broken{Sabotage::kDropsLimits, "noise", kInvariantRhythm},
-                      Broken{Sabotage::kLosesFrames, "noise", kInvariantBoundedQueues},
-                      Broken{Sabotage::kAllocates, "noise", kInvariantBoundedQueues}),
+    ::testing::Values(BrokenGateway{Sabotage::kKeepsOldLimits, "bms-silent", kInvariantFreshLimits},
+                      BrokenGateway{Sabotage::kKeepsOldLimits, "pack-faults", kInvariantFreshLimits},
+                      BrokenGateway{Sabotage::kKeepsOldLimits, "can-battery", kInvariantFreshLimits},
+                      BrokenGateway{Sabotage::kChargeVoltageZero, "bms-silent", kInvariantFreshLimits},
+                      BrokenGateway{Sabotage::kSpeaksTooEarly, "gx-vanishes", kInvariantFreshLimits},
+                      BrokenGateway{Sabotage::kAllowsTooMuch, "noise", kInvariantFreshLimits},
+                      BrokenGateway{Sabotage::kDropsLimits, "noise", kInvariantRhythm},
+                      BrokenGateway{Sabotage::kLosesFrames, "noise", kInvariantBoundedQueues},
+                      BrokenGateway{Sabotage::kAllocates, "noise", kInvariantBoundedQueues}),
     [](const auto& info) {
       std::string name = std::string{to_text(info.param.sabotage)} + "_" + std::string{info.param.scenario};
       std::erase(name, '-');

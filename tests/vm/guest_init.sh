@@ -41,8 +41,9 @@ $busybox ip link set lo up
 environment="PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run/tmp TMPDIR=/run/tmp LANG=C.UTF-8 AMPHORA_VM=1"
 if [ -e /host$job/systemd ]; then
   # The machine's own mounts and services stay out: only what the job asks for is started; nor does it count as a container.
+  # Generators would all run again whenever a package reloads the service manager, and each takes long here.
   : >/host/etc/fstab
-  $busybox rm -f /host/.dockerenv /host/usr/sbin/policy-rc.d
+  $busybox rm -f /host/.dockerenv /host/usr/sbin/policy-rc.d /host/lib/systemd/system-generators/*
   $busybox mkdir -p /host/run/systemd/system
   $busybox cat >/host/run/systemd/system/amphora-job.service <<UNIT
 [Unit]
@@ -58,7 +59,8 @@ StandardError=inherit
 ExecStart=/bin/sh -c '/bin/bash $job/command; echo \$\$? >$job/exit_code; sync; echo o >/proc/sysrq-trigger; sleep 60'
 UNIT
   for unit in systemd-tmpfiles-setup systemd-udev-settle systemd-timesyncd systemd-networkd systemd-resolved systemd-firstboot \
-    systemd-hwdb-update systemd-journal-flush ldconfig; do
+    systemd-hwdb-update systemd-journal-flush systemd-udev-trigger systemd-udevd systemd-modules-load systemd-sysctl \
+    systemd-update-utmp ldconfig; do
     $busybox ln -s /dev/null /host/run/systemd/system/$unit.service
   done
   $busybox ln -s /dev/null /host/run/systemd/system/tmp.mount

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Fetches Debian's own kernel package and makes from it what run_in_vm.sh boots: build/vm/vmlinuz and build/vm/initramfs.
+# Fetches Debian's own kernel package and makes from it what run_in_vm.sh boots: build/vm/vmlinux and build/vm/initramfs.
 # Does nothing when both are there and were made by this script as it is now. Needs x86-64 and the packages of
 # tools/setup.sh; needs root only if the package lists of apt are empty.
 set -euo pipefail
@@ -13,7 +13,7 @@ modules=(virtio_pci 9p 9pnet_virtio overlay vcan can-raw can-isotp can-gw veth s
 
 vm=$PWD/build/vm
 key=$(sha256sum tests/vm/prepare.sh tests/vm/guest_init.sh | sha256sum | cut -d' ' -f1)
-if [[ -f $vm/vmlinuz && -f $vm/initramfs && -f $vm/key && $(<"$vm/key") == "$key" ]]; then exit 0; fi
+if [[ -f $vm/vmlinux && -f $vm/initramfs && -f $vm/key && $(<"$vm/key") == "$key" ]]; then exit 0; fi
 [[ $(uname -m) == x86_64 ]] || { echo "vm: the micro-VM needs an x86-64 machine, this is $(uname -m)" >&2; exit 1; }
 
 mkdir -p "$vm"
@@ -50,7 +50,19 @@ done | awk '$1 == "insmod" && !seen[$2]++ {print $2}' | while read -r file; do
 done
 [[ -n $(ls "$root/modules") ]] || { echo "vm: no kernel module was found" >&2; exit 1; }
 (cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) >"$scratch/initramfs"
-cp "$scratch/kernel/boot/vmlinuz-$version" "$vm/vmlinuz"
+# Unpacked here: the emulated machine would need as long for it as for the rest of its start. The kernel is an xz stream in
+# the file; where it lies is told by the header (Linux' boot protocol: setup_sects, payload_offset, payload_length).
+python3 - "$scratch/kernel/boot/vmlinuz-$version" "$vm/vmlinux" <<'UNPACK'
+import lzma, struct, sys
+with open(sys.argv[1], "rb") as file:
+    image = file.read()
+start = (image[0x1F1] + 1) * 512 + struct.unpack_from("<I", image, 0x248)[0]
+kernel = lzma.LZMADecompressor().decompress(image[start : start + struct.unpack_from("<I", image, 0x24C)[0]])
+if kernel[:4] != b"\x7fELF":
+    sys.exit("vm: the kernel package has no ELF file in it")
+with open(sys.argv[2], "wb") as file:
+    file.write(kernel)
+UNPACK
 mv "$scratch/initramfs" "$vm/initramfs"
 echo "$key" >"$vm/key"
 echo "vm: kernel $version is ready"

@@ -42,7 +42,7 @@ if [[ $with_systemd == yes ]]; then : >"$job/systemd"; fi
 # on a busy machine it comes too late for it, and the kernel would give up.
 # The nvme device is no disk here but the card of gpio_test.sh: its region 2 is memory, which the guest may look into.
 qemu-system-x86_64 -accel tcg -cpu max -smp 1 -m 768 -display none -monitor none -no-reboot \
-  -serial "file:$job/console" -kernel "$vm/vmlinuz" -initrd "$vm/initramfs" -append "console=ttyS0 quiet panic=1 mitigations=off no_timer_check iomem=relaxed" \
+  -serial "file:$job/console" -kernel "$vm/vmlinux" -initrd "$vm/initramfs" -append "console=ttyS0 quiet panic=1 mitigations=off no_timer_check iomem=relaxed" \
   -fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap \
   -device virtio-9p-pci,fsdev=root,mount_tag=root \
   -device nvme,serial=card,cmb_size_mb=1,legacy-cmb=on \

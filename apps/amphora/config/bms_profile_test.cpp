@@ -32,7 +32,7 @@ modbus::Profile profile_of(const std::string& text) {
   }
   return std::get<modbus::Profile>(parsed);
 }
-std::vector<std::string> errors_of(const std::string& text) {
+std::vector<std::string> profile_errors_of(const std::string& text) {
   std::vector<std::string> out;
   const auto parsed = parse_bms_profile(text);
   if (const auto* faults = std::get_if<std::vector<Problem>>(&parsed)) {
@@ -91,7 +91,7 @@ TEST(BmsProfile, ARequestIsNotLongerThanTheBmsBears) {
       kBasic + "[[point]]\nquantity = \"cell\"\nregister = 2\ncount = 16\nscale = 0.001\n";
   EXPECT_EQ(profile_of(two).block_count, 1U);
   EXPECT_EQ(profile_of("words_max = 16\n" + two).block_count, 2U);
-  EXPECT_THAT(errors_of("words_max = 15\n" + two),
+  EXPECT_THAT(profile_errors_of("words_max = 15\n" + two),
               ElementsAre(HasSubstr("point: does not fit into one request; allowed: 15 registers")));
 }
 
@@ -101,29 +101,31 @@ TEST(BmsProfile, AlarmBitsAreNames) {
   EXPECT_EQ(profile.alarm_bits[0], battery::Alarm::kHighVoltage);
   EXPECT_EQ(profile.alarm_bits[1], std::nullopt);
   EXPECT_EQ(profile.alarm_bits[2], battery::Alarm::kLowVoltage);
-  EXPECT_THAT(errors_of("alarm_bits = [\"hot\"]\n" + kBasic),
+  EXPECT_THAT(profile_errors_of("alarm_bits = [\"hot\"]\n" + kBasic),
               ElementsAre(HasSubstr("p:1:15: alarm_bits: has something that is no alarm")));
 }
 
 TEST(BmsProfile, EveryFaultIsToldWithItsPlace) {
   EXPECT_THAT(
-      errors_of(kVoltage),
+      profile_errors_of(kVoltage),
       ElementsAre(HasSubstr("no point has the quantity \"current\"; needed are voltage and current")));
-  EXPECT_THAT(errors_of("colour = 1\n" + kBasic),
+  EXPECT_THAT(profile_errors_of("colour = 1\n" + kBasic),
               ElementsAre(HasSubstr("p:1:1: colour: is not a key of a profile")));
   EXPECT_THAT(
-      errors_of(kBasic + "sacle = 1\n"),
+      profile_errors_of(kBasic + "sacle = 1\n"),
       ElementsAre(HasSubstr("p:10:1: point.sacle: is not a key of a profile; did you mean \"scale\"?")));
   EXPECT_THAT(
-      errors_of(kVoltage + "[[point]]\nquantity = \"amps\"\nregister = 70000\nscale = 0\n"),
+      profile_errors_of(kVoltage + "[[point]]\nquantity = \"amps\"\nregister = 70000\nscale = 0\n"),
       Contains(HasSubstr("p:6:12: point.quantity: \"amps\" is not known; allowed: voltage, current")));
-  EXPECT_THAT(errors_of(kVoltage + "[[point]]\nquantity = \"current\"\nregister = 70000\n"),
+  EXPECT_THAT(profile_errors_of(kVoltage + "[[point]]\nquantity = \"current\"\nregister = 70000\n"),
               ElementsAre(HasSubstr("p:7:12: point.register: 70000 is out of range; allowed: 0 to 65535")));
-  EXPECT_THAT(errors_of(kVoltage + "[[point]]\nquantity = \"current\"\nregister = 1\nscale = 0\n"),
+  EXPECT_THAT(profile_errors_of(kVoltage + "[[point]]\nquantity = \"current\"\nregister = 1\nscale = 0\n"),
               ElementsAre(HasSubstr("p:8:9: point.scale: is zero, too large or too fine")));
-  EXPECT_THAT(errors_of(kBasic + kVoltage), ElementsAre(HasSubstr("\"voltage\" is there twice; each once")));
-  EXPECT_THAT(errors_of("point = 3\n"), Contains(HasSubstr("write each point below a line [[point]]")));
-  EXPECT_THAT(errors_of(kBasic + "[[point]]\n"),
+  EXPECT_THAT(profile_errors_of(kBasic + kVoltage),
+              ElementsAre(HasSubstr("\"voltage\" is there twice; each once")));
+  EXPECT_THAT(profile_errors_of("point = 3\n"),
+              Contains(HasSubstr("write each point below a line [[point]]")));
+  EXPECT_THAT(profile_errors_of(kBasic + "[[point]]\n"),
               Contains(HasSubstr("point.quantity: is missing or no text")));
 }
 
@@ -134,7 +136,7 @@ TEST(BmsProfile, MoreRequestsThanTheReaderMakesAreRefused) {
     far += std::string{"[[point]]\nquantity = \""} + quantity +
            "\"\nregister = " + std::to_string(number += 100) + "\n";
   }
-  EXPECT_THAT(errors_of(far), ElementsAre(HasSubstr("the registers need 5 requests; allowed: 4")));
+  EXPECT_THAT(profile_errors_of(far), ElementsAre(HasSubstr("the registers need 5 requests; allowed: 4")));
 }
 
 TEST(BmsProfile, AFaultInAProfileIsToldWithItsOwnFile) {

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "apps/amphora/config/fields.hpp"
+#include "apps/amphora/config/load_testing.hpp"
 #include "apps/amphora/config/reference.hpp"
 #include "apps/amphora/config/secret_file.hpp"
 #include "apps/amphora/config/suggest.hpp"
@@ -33,16 +34,8 @@ charge_current_max_a = 20
 discharge_current_max_a = 60.5
 )";
 
-std::vector<std::string> texts(const std::vector<Problem>& problems) {
-  std::vector<std::string> out;
-  for (const Problem& problem : problems) {
-    out.push_back(to_text(problem, "f.toml"));
-  }
-  return out;
-}
-
-std::vector<std::string> errors_of(std::string_view extra) {
-  return texts(load_text(std::string{kMinimal} + std::string{extra}).errors);
+std::vector<std::string> errors_with(std::string_view extra) {
+  return errors_of(std::string{kMinimal} + std::string{extra});
 }
 
 std::string content_of(const std::string& path) {
@@ -89,45 +82,45 @@ x = 1
   EXPECT_THAT(
       errors,
       ElementsAre(
-          R"(f.toml:1:8: role: "gateway" is not known; allowed: "bms-gateway", "transmitter", "receiver", "pack")",
-          R"(f.toml:2:1: nmae: is not a key of this section; did you mean "name"?)",
-          R"(f.toml:4:8: bms.port: is not a text in quotes; allowed: an absolute path, or "" for none)",
-          "f.toml:5:20: bms.poll_interval_ms: 50 is out of range; allowed: 100 to 10000 ms, whole numbers",
-          "f.toml:6:1: battery.discharge_current_max_a: is missing and has no default; allowed: 0 to 1000 A "
+          R"(f:1:8: role: "gateway" is not known; allowed: "bms-gateway", "transmitter", "receiver", "pack")",
+          R"(f:2:1: nmae: is not a key of this section; did you mean "name"?)",
+          R"(f:4:8: bms.port: is not a text in quotes; allowed: an absolute path, or "" for none)",
+          "f:5:20: bms.poll_interval_ms: 50 is out of range; allowed: 100 to 10000 ms, whole numbers",
+          "f:6:1: battery.discharge_current_max_a: is missing and has no default; allowed: 0 to 1000 A "
           "in "
           "steps of 0.1",
-          "f.toml:8:16: battery.series_cells: 16.5 is finer than the step; allowed: 1 to 192, whole numbers",
-          "f.toml:9:15: battery.capacity_ah: is a text: write the number without quotes; allowed: 1 to 10000 "
+          "f:8:16: battery.series_cells: 16.5 is finer than the step; allowed: 1 to 192, whole numbers",
+          "f:9:15: battery.capacity_ah: is a text: write the number without quotes; allowed: 1 to 10000 "
           "Ah in "
           "steps of 0.01",
-          "f.toml:10:24: battery.charge_current_max_a: 50.05 is finer than the step; allowed: 0 to 1000 A in "
+          "f:10:24: battery.charge_current_max_a: 50.05 is finer than the step; allowed: 0 to 1000 A in "
           "steps "
           "of 0.1",
-          "f.toml:11:1: mqqt: is not a section of this role; did you mean [mqtt]?"));
+          "f:11:1: mqqt: is not a section of this role; did you mean [mqtt]?"));
 }
 
 TEST(Load, BrokenSyntaxNamesItsPlace) {
   const auto errors = texts(load_text("role = \"bms-gateway\"\n[bms\n").errors);
   ASSERT_THAT(errors, SizeIs(1));
-  EXPECT_THAT(errors[0], HasSubstr("f.toml:2:"));
+  EXPECT_THAT(errors[0], HasSubstr("f:2:"));
 }
 
 TEST(Load, KeyInTheWrongSectionIsSentToItsOwn) {
   EXPECT_THAT(
-      errors_of("[log]\nhistory_days = 3\n"),
+      errors_with("[log]\nhistory_days = 3\n"),
       ElementsAre(HasSubstr("log.history_days: is not a key of this section; it belongs in [storage]")));
 }
 
 TEST(Load, NumbersThatAreNoNumbersAreRefused) {
   for (const std::string value : {"nan", "inf", "-inf", "1e300", "-1", "true", "[1]", "{}", "1979-05-27"}) {
-    EXPECT_THAT(errors_of("[storage]\nhistory_days = " + value + "\n"), SizeIs(1)) << value;
+    EXPECT_THAT(errors_with("[storage]\nhistory_days = " + value + "\n"), SizeIs(1)) << value;
   }
 }
 
 TEST(Load, CellVoltagesMustRise) {
-  EXPECT_THAT(errors_of("cell_full_v = 4.18\ncell_max_v = 4.18\n"),
+  EXPECT_THAT(errors_with("cell_full_v = 4.18\ncell_max_v = 4.18\n"),
               ElementsAre(HasSubstr("battery.cell_max_v: 4.18 V is not above cell_full_v (4.18 V)")));
-  EXPECT_THAT(errors_of("cell_min_v = 3.3\n"),
+  EXPECT_THAT(errors_with("cell_min_v = 3.3\n"),
               ElementsAre(HasSubstr("battery.cell_empty_v: 3.3 V is not above")));
 }
 
@@ -140,11 +133,11 @@ TEST(Load, VoltagesOfTheOtherChemistryAreRefused) {
 }
 
 TEST(Load, TemperaturesMustLeaveRoom) {
-  EXPECT_THAT(errors_of("charge_temperature_min_c = 25\ncharge_temperature_max_c = 44\n"),
+  EXPECT_THAT(errors_with("charge_temperature_min_c = 25\ncharge_temperature_max_c = 44\n"),
               ElementsAre(HasSubstr("charge_temperature_max_c: leaves no range")));
-  EXPECT_THAT(errors_of("charge_temperature_min_c = 25\ncharge_temperature_max_c = 45\n"), IsEmpty());
-  EXPECT_THAT(errors_of("discharge_temperature_min_c = 30\n"), IsEmpty());
-  EXPECT_THAT(errors_of("discharge_temperature_min_c = 30\ndischarge_temperature_max_c = 54.9\n"),
+  EXPECT_THAT(errors_with("charge_temperature_min_c = 25\ncharge_temperature_max_c = 45\n"), IsEmpty());
+  EXPECT_THAT(errors_with("discharge_temperature_min_c = 30\n"), IsEmpty());
+  EXPECT_THAT(errors_with("discharge_temperature_min_c = 30\ndischarge_temperature_max_c = 54.9\n"),
               ElementsAre(HasSubstr("discharge_temperature_max_c: leaves no range")));
 }
 
@@ -154,13 +147,13 @@ TEST(Load, DriverAndItsConnectionBelongTogether) {
     const std::string port = "port = \"/dev/ttyUSB0\"";
     return texts(load_text(text.replace(text.find(port), port.size(), driver)).errors);
   };
-  EXPECT_THAT(without_port(""), ElementsAre(HasSubstr("f.toml:2:1: bms.port: is missing")));
+  EXPECT_THAT(without_port(""), ElementsAre(HasSubstr("f:2:1: bms.port: is missing")));
   EXPECT_THAT(without_port("driver = \"can\""), ElementsAre(HasSubstr("bms.interface: is missing")));
   EXPECT_THAT(
       without_port("driver = \"can\"\ninterface = \"can0\""),
-      ElementsAre(HasSubstr("f.toml:4:13: bms.interface: \"can0\" is also the interface of the inverter")));
+      ElementsAre(HasSubstr("f:4:13: bms.interface: \"can0\" is also the interface of the inverter")));
   EXPECT_THAT(without_port("driver = \"can\"\ninterface = \"can1\""), IsEmpty());
-  EXPECT_THAT(errors_of("[log]\n"), IsEmpty());
+  EXPECT_THAT(errors_with("[log]\n"), IsEmpty());
 }
 
 TEST(Load, TinyBmsHasFourToSixteenCells) {
@@ -177,32 +170,32 @@ TEST(Load, StaleAfterCoversTwoPolls) {
 }
 
 TEST(Load, BrokerOnAnotherMachineNeedsTls) {
-  EXPECT_THAT(errors_of("[mqtt]\nhost = \"192.168.1.2\"\n"), ElementsAre(HasSubstr("mqtt.tls: is needed")));
-  EXPECT_THAT(errors_of("[mqtt]\nhost = \"192.168.1.2\"\ntls = true\n"), IsEmpty());
-  EXPECT_THAT(errors_of("[mqtt]\nhost = \"192.168.1.2\"\nenabled = false\n"), IsEmpty());
+  EXPECT_THAT(errors_with("[mqtt]\nhost = \"192.168.1.2\"\n"), ElementsAre(HasSubstr("mqtt.tls: is needed")));
+  EXPECT_THAT(errors_with("[mqtt]\nhost = \"192.168.1.2\"\ntls = true\n"), IsEmpty());
+  EXPECT_THAT(errors_with("[mqtt]\nhost = \"192.168.1.2\"\nenabled = false\n"), IsEmpty());
   const LoadResult plain =
       load_text(std::string{kMinimal} + "[mqtt]\nhost = \"192.168.1.2\"\nallow_plain = true\n");
   EXPECT_TRUE(plain.config);
   EXPECT_THAT(plain.warnings, SizeIs(1));
   for (const std::string host : {"127.0.0.1", "127.3.2.1", "localhost", "::1"}) {
-    EXPECT_THAT(errors_of("[mqtt]\nhost = \"" + host + "\"\n"), IsEmpty()) << host;
+    EXPECT_THAT(errors_with("[mqtt]\nhost = \"" + host + "\"\n"), IsEmpty()) << host;
   }
 }
 
 TEST(Load, NoLoginOnlyOnLoopback) {
-  EXPECT_THAT(errors_of("[web]\nlisten = \"0.0.0.0:80\"\nlogin = \"none\"\n"),
+  EXPECT_THAT(errors_with("[web]\nlisten = \"0.0.0.0:80\"\nlogin = \"none\"\n"),
               ElementsAre(HasSubstr("web.login")));
-  EXPECT_THAT(errors_of("[web]\nlisten = \"[::]:80\"\nlogin = \"none\"\n"),
+  EXPECT_THAT(errors_with("[web]\nlisten = \"[::]:80\"\nlogin = \"none\"\n"),
               ElementsAre(HasSubstr("web.login")));
-  EXPECT_THAT(errors_of("[web]\nlisten = \"[::1]:80\"\nlogin = \"none\"\n"), IsEmpty());
-  EXPECT_THAT(errors_of("[web]\nlisten = \"localhost:80\"\n"), ElementsAre(HasSubstr("numeric address")));
-  EXPECT_THAT(errors_of("[web]\nlisten = \"127.0.0.1:0\"\n"), SizeIs(1));
-  EXPECT_THAT(errors_of("[web]\nlisten = \"127.0.0.1:65536\"\n"), SizeIs(1));
+  EXPECT_THAT(errors_with("[web]\nlisten = \"[::1]:80\"\nlogin = \"none\"\n"), IsEmpty());
+  EXPECT_THAT(errors_with("[web]\nlisten = \"localhost:80\"\n"), ElementsAre(HasSubstr("numeric address")));
+  EXPECT_THAT(errors_with("[web]\nlisten = \"127.0.0.1:0\"\n"), SizeIs(1));
+  EXPECT_THAT(errors_with("[web]\nlisten = \"127.0.0.1:65536\"\n"), SizeIs(1));
 }
 
 TEST(Load, CanInterfaces) {
   const auto errors = [](const std::string& name) {
-    return errors_of("[inverter]\ninterface = \"" + name + "\"\n");
+    return errors_with("[inverter]\ninterface = \"" + name + "\"\n");
   };
   for (const std::string good : {"can0", "slcan-1", "udp://239.74.163.2:43113", "virtual:x"}) {
     EXPECT_THAT(errors(good), IsEmpty()) << good;
@@ -216,18 +209,17 @@ TEST(Load, CanInterfaces) {
 TEST(Load, BrandNamesThatChangeTheInverterAreWarnedOf) {
   const LoadResult result = load_text(std::string{kMinimal} + "[inverter]\nmanufacturer = \"PYLON\"\n");
   ASSERT_TRUE(result.config);
-  EXPECT_THAT(texts(result.warnings),
-              ElementsAre(HasSubstr("f.toml:11:16: inverter.manufacturer: \"PYLON\"")));
+  EXPECT_THAT(texts(result.warnings), ElementsAre(HasSubstr("f:11:16: inverter.manufacturer: \"PYLON\"")));
 }
 
 TEST(Load, TooLongAndUnprintableTextsAreRefused) {
-  EXPECT_THAT(errors_of("[inverter]\nmanufacturer = \"NINECHARS\"\n"),
+  EXPECT_THAT(errors_with("[inverter]\nmanufacturer = \"NINECHARS\"\n"),
               ElementsAre(HasSubstr("is 9 bytes long")));
-  EXPECT_THAT(errors_of("[inverter]\nbattery_name = \"B\u00e4r\"\n"),
+  EXPECT_THAT(errors_with("[inverter]\nbattery_name = \"B\u00e4r\"\n"),
               ElementsAre(HasSubstr("has the byte 0xC3")));
-  EXPECT_THAT(errors_of("[mqtt]\nbase = \"a/#\"\n"), ElementsAre(HasSubstr("has the character '#'")));
-  EXPECT_THAT(errors_of("[mqtt]\nbase = \"/a\"\n"), ElementsAre(HasSubstr("starts or ends with /")));
-  EXPECT_THAT(errors_of("[storage]\npath = \"var/lib\"\n"),
+  EXPECT_THAT(errors_with("[mqtt]\nbase = \"a/#\"\n"), ElementsAre(HasSubstr("has the character '#'")));
+  EXPECT_THAT(errors_with("[mqtt]\nbase = \"/a\"\n"), ElementsAre(HasSubstr("starts or ends with /")));
+  EXPECT_THAT(errors_with("[storage]\npath = \"var/lib\"\n"),
               ElementsAre(HasSubstr("\"var/lib\" is not absolute")));
 }
 

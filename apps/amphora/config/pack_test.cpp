@@ -11,6 +11,7 @@
 #include "apps/amphora/config/assign.hpp"
 #include "apps/amphora/config/checks_pack.hpp"
 #include "apps/amphora/config/load.hpp"
+#include "apps/amphora/config/load_testing.hpp"
 #include "apps/amphora/config/settings.hpp"
 
 namespace amphora::config {
@@ -26,16 +27,6 @@ const std::string kPack =
     "series_cells = 16\ncapacity_ah = 100\n";
 const std::string kQuiet = kPack + "[relays]\ngrid = \"virtual\"\n[inputs]\ngrid = \"mqtt:house/grid\"\n";
 
-std::vector<std::string> texts(const std::vector<Problem>& problems) {
-  std::vector<std::string> out;
-  for (const Problem& problem : problems) {
-    out.push_back(to_text(problem, "f"));
-  }
-  return out;
-}
-std::vector<std::string> errors_of(const std::string& text) {
-  return texts(load_text(text).errors);
-}
 Config config_of(const std::string& text) {
   const LoadResult result = load_text(text);
   EXPECT_THAT(texts(result.errors), IsEmpty());

@@ -7,6 +7,7 @@
 
 #include "apps/amphora/config/assign.hpp"
 #include "apps/amphora/config/load.hpp"
+#include "apps/amphora/config/load_testing.hpp"
 #include "apps/amphora/config/settings.hpp"
 
 namespace amphora::config {
@@ -21,17 +22,6 @@ const std::string kBattery =
     "[bms]\nport = \"/dev/ttyUSB0\"\n[battery]\nchemistry = \"lfp\"\nseries_cells = 16\n"
     "capacity_ah = 100\ncharge_current_max_a = 50\ndischarge_current_max_a = 100\n";
 const std::string kTransmitter = "role = \"transmitter\"\n" + kBattery;
-
-std::vector<std::string> texts(const std::vector<Problem>& problems) {
-  std::vector<std::string> out;
-  for (const Problem& problem : problems) {
-    out.push_back(to_text(problem, "f"));
-  }
-  return out;
-}
-std::vector<std::string> errors_of(const std::string& text) {
-  return texts(load_text(text).errors);
-}
 
 TEST(Roles, AReceiverNeedsARadioAndAChannelAndNoBattery) {
   EXPECT_THAT(errors_of(kReceiver),

@@ -30,7 +30,7 @@ std::vector<json> lines_of(const std::string& text) {
   }
   return out;
 }
-std::vector<json> decoded(std::string_view input) {
+std::vector<json> decoded_lines(std::string_view input) {
   return lines_of(decode_all(*make_link_decoder(), input));
 }
 
@@ -84,7 +84,7 @@ std::string hex_of(const Bytes& bytes) {
 }
 
 TEST(DecodeLink, the_recorded_capture) {
-  const auto out = decoded(sample());
+  const auto out = decoded_lines(sample());
   ASSERT_EQ(out.size(), 3U);
   EXPECT_EQ(out[0].at("frame"), 1);
   EXPECT_EQ(out[0].at("time_s"), 1.0);
@@ -118,7 +118,7 @@ TEST(DecodeLink, messages_in_both_link_types_and_byte_orders) {
   const Bytes probe = message_of(link::Probe{42});
   for (const auto& input : {capture(127, {packet_of(probe)}), capture(127, {packet_of(probe)}, Endian::kBig),
                             capture(105, {packet_of(probe, false)})}) {
-    const auto out = decoded(input);
+    const auto out = decoded_lines(input);
     ASSERT_EQ(out.size(), 1U);
     EXPECT_EQ(out[0].at("time_s"), 1700000000.25);
     EXPECT_EQ(out[0].at("name"), "probe");
@@ -126,7 +126,7 @@ TEST(DecodeLink, messages_in_both_link_types_and_byte_orders) {
     EXPECT_EQ(out[0].at("sequence"), 42);
     EXPECT_FALSE(out[0].contains("error"));
   }
-  const auto nano = decoded(capture(127, {packet_of(probe)}, Endian::kLittle, 0xA1B23C4D));
+  const auto nano = decoded_lines(capture(127, {packet_of(probe)}, Endian::kLittle, 0xA1B23C4D));
   EXPECT_EQ(nano.at(0).at("time_s"), 1700000000.00025);
 }
 
@@ -135,13 +135,13 @@ TEST(DecodeLink, what_is_damaged_says_so_and_the_rest_goes_on) {
   cut.resize(40);
   Bytes other = packet_of(message_of(link::Probe{2}));
   other[espnow::kTxRadiotapSize] = 0x80;  // a Wi-Fi beacon
-  const auto out = decoded(capture(127, {cut,
-                                         other,
-                                         {},
-                                         packet_of({}),
-                                         packet_of({0x01, 0x02}),
-                                         packet_of({0xEE}),
-                                         packet_of(message_of(link::Probe{3}))}));
+  const auto out = decoded_lines(capture(127, {cut,
+                                               other,
+                                               {},
+                                               packet_of({}),
+                                               packet_of({0x01, 0x02}),
+                                               packet_of({0xEE}),
+                                               packet_of(message_of(link::Probe{3}))}));
   ASSERT_EQ(out.size(), 7U);
   EXPECT_EQ(out[0].at("error"), "cut short within the 802.11 header");
   EXPECT_EQ(out[1].at("error"), "not an action frame");
@@ -153,16 +153,17 @@ TEST(DecodeLink, what_is_damaged_says_so_and_the_rest_goes_on) {
   EXPECT_EQ(out[6].at("sequence"), 3);
   EXPECT_EQ(out[6].at("frame"), 7);
 
-  EXPECT_THAT(decoded(capture(1, {{1, 2, 3}})).at(0).at("error"), HasSubstr("link type 1; allowed: 127"));
+  EXPECT_THAT(decoded_lines(capture(1, {{1, 2, 3}})).at(0).at("error"),
+              HasSubstr("link type 1; allowed: 127"));
   std::string damaged = capture(127, {packet_of(message_of(link::Probe{1}))});
   damaged[32] = '\xFF';
   damaged[34] = '\xFF';
-  EXPECT_THAT(decoded(damaged).at(0).at("error"), HasSubstr("the file is damaged from here on"));
+  EXPECT_THAT(decoded_lines(damaged).at(0).at("error"), HasSubstr("the file is damaged from here on"));
   const std::string whole = capture(127, {packet_of(message_of(link::Probe{1}))});
-  EXPECT_EQ(decoded(whole.substr(0, whole.size() - 1)).at(0).at("error"),
+  EXPECT_EQ(decoded_lines(whole.substr(0, whole.size() - 1)).at(0).at("error"),
             "the capture ends within this frame");
-  EXPECT_TRUE(decoded(whole.substr(0, 24)).empty());
-  EXPECT_THAT(decoded("\x0A\x0D\x0D\x0A more").at(0).at("error"), HasSubstr("-F pcap"));
+  EXPECT_TRUE(decoded_lines(whole.substr(0, 24)).empty());
+  EXPECT_THAT(decoded_lines("\x0A\x0D\x0D\x0A more").at(0).at("error"), HasSubstr("-F pcap"));
 }
 
 TEST(DecodeLink, every_message_as_text) {
@@ -218,7 +219,7 @@ TEST(DecodeLink, every_message_as_text) {
   EXPECT_EQ(cases.size(), std::variant_size_v<link::Message>);
   for (const auto& [message, expected] : cases) {
     const Bytes bytes = message_of(message);
-    const auto out = decoded("# a remark\n" + hex_of(bytes) + " (said once)\n");
+    const auto out = decoded_lines("# a remark\n" + hex_of(bytes) + " (said once)\n");
     ASSERT_EQ(out.size(), 1U);
     EXPECT_FALSE(out[0].contains("error")) << out[0];
     EXPECT_EQ(out[0].at("line"), 2);
@@ -229,33 +230,33 @@ TEST(DecodeLink, every_message_as_text) {
   }
   cells.kind = telemetry::CellsKind::kTemperature;
   cells.values = {215, 0xFFF6, telemetry::kUnknownTemperature};
-  EXPECT_EQ(decoded(hex_of(message_of(cells))).at(0).at("temperatures_c"), (json{21.5, -1.0, nullptr}));
+  EXPECT_EQ(decoded_lines(hex_of(message_of(cells))).at(0).at("temperatures_c"), (json{21.5, -1.0, nullptr}));
 }
 
 TEST(DecodeLink, envelopes_show_what_stands_open) {
   const Bytes probe = message_of(link::Probe{42});
-  auto out = decoded("42 04030201 " + hex_of(probe)).at(0);
+  auto out = decoded_lines("42 04030201 " + hex_of(probe)).at(0);
   EXPECT_EQ(out.at("name"), "plain");
   EXPECT_EQ(out.at("session"), 0x01020304);
   EXPECT_EQ(out.at("message").at("name"), "probe");
   EXPECT_EQ(out.at("message").at("sequence"), 42);
-  out = decoded("40 07 01 00 00 00 02 00 " + hex_of(Bytes(20, 0xEE))).at(0);
+  out = decoded_lines("40 07 01 00 00 00 02 00 " + hex_of(Bytes(20, 0xEE))).at(0);
   EXPECT_EQ(out.at("name"), "sealed");
   EXPECT_EQ(out.at("session_tag"), 7);
   EXPECT_EQ(out.at("counter"), 0x0200000001);
   EXPECT_EQ(out.at("message_size"), 4);
-  out = decoded("41 0807060504030201 05000000 " + hex_of(Bytes(20, 0xEE))).at(0);
+  out = decoded_lines("41 0807060504030201 05000000 " + hex_of(Bytes(20, 0xEE))).at(0);
   EXPECT_EQ(out.at("name"), "sealed_handshake");
   EXPECT_EQ(out.at("boot_nonce"), "0x0102030405060708");
   EXPECT_EQ(out.at("counter"), 5);
   EXPECT_EQ(out.at("message_size"), 4);
   for (const char* cut : {"40", "4007010000000200", "41 08", "42 01 02 03 04"}) {
-    EXPECT_EQ(decoded(cut).at(0).at("error"), "wrong length") << cut;
+    EXPECT_EQ(decoded_lines(cut).at(0).at("error"), "wrong length") << cut;
   }
 }
 
 TEST(DecodeLink, bad_text_says_why_and_the_rest_goes_on) {
-  const auto out = decoded("xyz\n01 2\n01 zz\n\n# nothing\n01 2A000000\n");
+  const auto out = decoded_lines("xyz\n01 2\n01 zz\n\n# nothing\n01 2A000000\n");
   ASSERT_EQ(out.size(), 4U);
   EXPECT_THAT(out[0].at("error"), HasSubstr("cut short within a byte"));
   EXPECT_EQ(out[0].at("line"), 1);
@@ -264,8 +265,8 @@ TEST(DecodeLink, bad_text_says_why_and_the_rest_goes_on) {
   EXPECT_THAT(out[2].at("error"), HasSubstr("not a hexadecimal byte"));
   EXPECT_EQ(out[3].at("line"), 6);
   EXPECT_EQ(out[3].at("sequence"), 42);
-  EXPECT_TRUE(decoded("").empty());
-  EXPECT_EQ(decoded("0").at(0).at("line"), 1);
+  EXPECT_TRUE(decoded_lines("").empty());
+  EXPECT_EQ(decoded_lines("0").at(0).at("line"), 1);
 }
 
 }  // namespace

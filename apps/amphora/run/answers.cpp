@@ -19,12 +19,17 @@ Response json_response(const Json& body) {
   return json_response(body.dump());
 }
 
-Response unavailable(std::string code, std::string message) {
+Problem make_problem(int status, std::string code, std::string message, std::string field) {
   Problem problem;
-  problem.status = 503;
+  problem.status = status;
   problem.code = std::move(code);
   problem.message = std::move(message);
-  return problem_response(problem);
+  problem.field = std::move(field);
+  return problem;
+}
+
+Response unavailable(std::string code, std::string message) {
+  return problem_response(make_problem(503, std::move(code), std::move(message)));
 }
 
 Response no_storage(const std::string& error) {
@@ -34,11 +39,7 @@ Response no_storage(const std::string& error) {
 }
 
 Response not_here(std::string message) {
-  Problem problem;
-  problem.status = 404;
-  problem.code = "not_here";
-  problem.message = std::move(message);
-  return problem_response(problem);
+  return problem_response(make_problem(404, "not_here", std::move(message)));
 }
 
 std::string who(const runtime::http::Actor& actor) {

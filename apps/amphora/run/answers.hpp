@@ -11,6 +11,8 @@ namespace amphora::run {
 
 runtime::http::Response json_response(const Json& body);
 runtime::http::Response json_response(std::string body);
+runtime::http::Problem make_problem(int status, std::string code, std::string message,
+                                    std::string field = {});
 // 503: not now.
 runtime::http::Response unavailable(std::string code, std::string message);
 // 503: `error` is why there is no store; empty: it has too much to do.

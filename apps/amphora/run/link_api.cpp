@@ -20,16 +20,7 @@ using runtime::http::Problem;
 using runtime::http::problem_response;
 using runtime::http::Reply;
 
-Problem make_problem(int status, std::string code, std::string message, std::string field = {}) {
-  Problem problem;
-  problem.status = status;
-  problem.code = std::move(code);
-  problem.message = std::move(message);
-  problem.field = std::move(field);
-  return problem;
-}
-
-Problem to_problem(state::Refusal refusal) {
+Problem refusal_problem(state::Refusal refusal) {
   switch (refusal) {
     case state::Refusal::kReadOnly:
       return make_problem(422, "not_changeable",
@@ -128,7 +119,7 @@ void LinkPart::put_section(const runtime::http::SectionChange& change, const Act
     return;
   }
   if (!table->is_peer_editable) {
-    reply(problem_response(to_problem(state::Refusal::kReadOnly)));
+    reply(problem_response(refusal_problem(state::Refusal::kReadOnly)));
     return;
   }
   auto fields = to_field_changes(*table, change.change.values);
@@ -166,7 +157,7 @@ void LinkPart::handle(const runtime::ChangeAnswer& answer) {
   if (const auto* error = std::get_if<sections::FieldError>(&answer.result)) {
     changes_.refuse(answer.token, to_problem(*table, *error));
   } else if (const auto* refusal = std::get_if<state::Refusal>(&answer.result)) {
-    changes_.refuse(answer.token, to_problem(*refusal));
+    changes_.refuse(answer.token, refusal_problem(*refusal));
   } else if (const auto* version = std::get_if<std::uint32_t>(&answer.result)) {
     changes_.accept(answer.token, *version, answer.is_to_be_stored);
   } else {

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "apps/amphora/run/sections_json.hpp"
 #include "apps/amphora/run/state_json.hpp"
 #include "core/sections/tables.hpp"
 #include "runtime/link/link_store.hpp"
@@ -24,11 +25,6 @@ EventRecord tell(EventLevel level, std::string code, std::string text, Json data
   record.text = std::move(text);
   record.data = data.is_object() ? data.dump() : std::string{};
   return record;
-}
-
-std::string section_title(state::SectionId section) {
-  const auto* table = sections::find_table(section);
-  return table != nullptr ? std::string{table->title} : fmt::format("number {}", section);
 }
 
 Told describe(const node::PhaseChanged& change) {

@@ -20,15 +20,6 @@ using runtime::http::Problem;
 using runtime::http::problem_response;
 using runtime::http::Reply;
 
-Problem make_problem(int status, std::string code, std::string message, std::string field = {}) {
-  Problem problem;
-  problem.status = status;
-  problem.code = std::move(code);
-  problem.message = std::move(message);
-  problem.field = std::move(field);
-  return problem;
-}
-
 // The node id of section records: the lower 48 bits, as the node has it.
 NodeId origin_of(packnet::HardwareNumber hardware) {
   constexpr std::uint64_t kMask = (std::uint64_t{1} << 48U) - 1;

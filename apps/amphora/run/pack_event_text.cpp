@@ -7,6 +7,7 @@
 
 #include "apps/amphora/run/event_text.hpp"
 #include "apps/amphora/run/pack_text.hpp"
+#include "apps/amphora/run/sections_json.hpp"
 #include "apps/amphora/run/state_json.hpp"
 #include "core/node/pack/report_codes.hpp"
 #include "core/sections/tables.hpp"
@@ -32,11 +33,6 @@ EventRecord tell(EventLevel level, const char* source, std::string code, std::st
 
 std::string seconds_text(Duration duration) {
   return fmt::format("{:g} s", static_cast<double>(to_milliseconds(duration)) / 1000.0);
-}
-
-std::string section_title(state::SectionId section) {
-  const auto* table = sections::find_table(section);
-  return table != nullptr ? std::string{table->title} : fmt::format("number {}", section);
 }
 
 // ---- the BMS

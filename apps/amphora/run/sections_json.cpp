@@ -209,6 +209,11 @@ std::variant<FieldValue, Problem> field_value(const SectionTable& table, std::si
 
 }  // namespace
 
+std::string section_title(state::SectionId section) {
+  const SectionTable* table = sections::find_table(section);
+  return table != nullptr ? std::string{table->title} : fmt::format("number {}", section);
+}
+
 Json sections_json(const std::vector<SectionScope>& scopes, TimePoint now, WallTime wall_now) {
   Json list = Json::array();
   for (const SectionScope& scope : scopes) {

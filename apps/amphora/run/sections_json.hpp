@@ -32,6 +32,9 @@ Json sections_json(const std::vector<SectionScope>& scopes, TimePoint now, WallT
 // Those of a radio link: this box and each peer.
 std::vector<SectionScope> link_scopes(const runtime::LinkReport& report, TimePoint now);
 
+// What people call a section: its title, or its number if this version does not know it.
+std::string section_title(state::SectionId section);
+
 using FieldChanges = std::vector<std::pair<std::size_t, sections::FieldValue>>;
 // Each field by itself; rules between fields are checked where the section is changed.
 std::variant<FieldChanges, runtime::http::Problem> to_field_changes(

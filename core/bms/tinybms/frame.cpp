@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::size_t kHeaderSize = 2;  // start byte and command
 constexpr std::size_t kCrcSize = 2;
-constexpr std::uint8_t kMorePacketsBit = 0x80;
-constexpr std::uint8_t kPacketBits = 0x3F;
 
 // How the data of a command's reply is delimited.
 enum class ReplyShape : std::uint8_t { kAck, kByteCount, kPackets, kFixed };

@@ -76,6 +76,10 @@ enum class SettingsOption : std::uint8_t { kMin = 1, kMax = 2, kDefault = 3, kCu
 inline constexpr std::uint8_t kErrorCommand = 0x00;
 inline constexpr std::uint8_t kErrorCrc = 0x01;
 
+// The length byte of a packet: more follow, and the bytes of this one.
+inline constexpr std::uint8_t kMorePacketsBit = 0x80;
+inline constexpr std::uint8_t kPacketBits = 0x3F;
+
 // Limits of the protocol.
 inline constexpr std::size_t kPacketPayloadMax = 63;      // length bits of PL
 inline constexpr std::uint8_t kModbusReadCountMax = 127;  // byte count of the reply has 8 bits

@@ -10,8 +10,6 @@ namespace {
 // A frame of an unknown command is recognised up to this length, by its CRC.
 constexpr std::size_t kUnknownFrameSizeMax = 16;
 constexpr std::size_t kEnvelopeSize = 4;  // start byte, command, CRC
-constexpr std::uint8_t kMorePacketsBit = 0x80;
-constexpr std::uint8_t kPacketBits = 0x3F;
 
 template <std::size_t Capacity>
 ByteSpan append(std::array<std::uint8_t, Capacity>& buffer, std::size_t& size, ByteSpan bytes) {

@@ -17,22 +17,22 @@ namespace {
 using namespace std::chrono_literals;
 using Kind = link::RadioCommand::Kind;
 
-constexpr NodeId kSelf{0x02'00'00'00'00'01};
+constexpr NodeId kThisNode{0x02'00'00'00'00'01};
 constexpr NodeId kPeer{0x02'00'00'00'00'02};
-constexpr std::array kSections{state::SectionSpec{0, "metadata", false},
-                               state::SectionSpec{1, "battery", true}};
+constexpr std::array kSentSections{state::SectionSpec{0, "metadata", false},
+                                   state::SectionSpec{1, "battery", true}};
 
 TransmitterConfig config_of(link::Mode mode, NodeId peer, std::uint64_t entropy = 1) {
   TransmitterConfig config;
-  config.self = kSelf;
+  config.self = kThisNode;
   config.mode = mode;
   config.peer.node = peer;
-  config.sections = kSections;
+  config.sections = kSentSections;
   config.entropy = entropy;
   return config;
 }
 
-std::vector<std::uint8_t> encoded(const link::Message& message) {
+std::vector<std::uint8_t> encoded_message(const link::Message& message) {
   std::vector<std::uint8_t> bytes(link::kMessageSizeMax);
   bytes.resize(link::encode(message, bytes));
   return bytes;
@@ -95,7 +95,7 @@ TEST(Transmitter, AnswersOfStrangersAreCountedAndDropped) {
   transmitter.handle_sent(now, link::SendStatus::kAcked);
   const auto message = link::decode(ByteSpan{out}.first(probe->size));
   const std::uint32_t sequence = std::get<link::Probe>(*message).sequence;
-  const auto ack = encoded(link::ProbeAck{sequence, 1, link::kProtocolVersion, 1});
+  const auto ack = encoded_message(link::ProbeAck{sequence, 1, link::kProtocolVersion, 1});
   transmitter.handle_frame(now, NodeId{0x99}, ack);
   EXPECT_EQ(transmitter.phase(), TransmitterPhase::kSearching);
   EXPECT_EQ(transmitter.foreign_frame_count(), 1U);
@@ -124,7 +124,7 @@ TEST(Transmitter, AnAnswerAloneIsNoLink) {
       if (const auto* probe = message.ok() ? std::get_if<link::Probe>(&*message) : nullptr) {
         transmitter.handle_frame(
             now, kPeer,
-            encoded(link::ProbeAck{probe->sequence, command->channel, link::kProtocolVersion, 1}));
+            encoded_message(link::ProbeAck{probe->sequence, command->channel, link::kProtocolVersion, 1}));
       }
     }
     EXPECT_NE(transmitter.phase(), TransmitterPhase::kLinked);
@@ -141,7 +141,7 @@ TEST(Transmitter, FitsAMicrocontroller) {
   EXPECT_LT(sizeof(Transmitter), 64U * 1024U);
 }
 
-struct Adapter {
+struct TransmitterAdapter {
   using Machine = Transmitter;
   static Machine make(std::uint64_t seed) {
     return Transmitter{config_of((seed & 1U) != 0 ? link::Mode::kSealed : link::Mode::kPlain,
@@ -177,7 +177,7 @@ struct Adapter {
       case 7:
         return machine.set_peer(now, {(number & 1U) != 0 ? kPeer : NodeId{}, {}});
       case 8: {
-        const auto ack = encoded(link::ProbeAck{number, 6, {}, {}});
+        const auto ack = encoded_message(link::ProbeAck{number, 6, {}, {}});
         return machine.handle_frame(now, kPeer, ack);
       }
       default:
@@ -211,7 +211,7 @@ struct Adapter {
   }
 };
 TEST(Transmitter, KeepsTheMachineContract) {
-  contract::check_machine_contract<Adapter>();
+  contract::check_machine_contract<TransmitterAdapter>();
 }
 
 }  // namespace

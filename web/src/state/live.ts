@@ -5,6 +5,7 @@
 //
 // Not done here: anything about single pages. A message that cannot be read is dropped and counted.
 
+import { batch } from "@preact/signals";
 import { backoff_ms } from "../api/backoff";
 import { ApiError, fetch_session, fetch_state } from "../api/client";
 import type { BoxEvent, BoxState } from "../api/types";
@@ -43,11 +44,15 @@ function flush(): void {
   const messages = waiting;
   waiting = [];
   const now = Date.now();
-  for (const message of messages) {
-    if (message.type === "event" && message.event) add_event(message.event);
-    else if (message.type === "delta") apply_delta(message, now);
-    else if (message.type === "state") apply_state(message, now);
-  }
+  batch(() => {
+    for (const message of messages) {
+      if (message.type === "event" && message.event) add_event(message.event);
+      else if (message.type === "delta") apply_delta(message, now);
+      else if (message.type === "state") apply_state(message, now);
+    }
+    // Together with the values: a page that says "live" without them would call a battery unknown.
+    if (socket) connection.value = "live";
+  });
   save_last_state(now);
 }
 
@@ -70,7 +75,6 @@ function handle_message(text: unknown): void {
     unreadable_count += 1;
     return;
   }
-  connection.value = "live";
   attempt = 0;
   plan_flush();
 }
@@ -105,6 +109,9 @@ function open_socket(): void {
   next.onerror = handle_lost;
 }
 
+// The WebSocket was faster than a request, and is newer.
+const is_overtaken = () => !is_running || connection.value === "live" || is_flush_planned;
+
 // Reads the state once by request. Tells at the same time whether the box is away or only the WebSocket is.
 async function poll(): Promise<void> {
   if (is_polling) return;
@@ -112,12 +119,12 @@ async function poll(): Promise<void> {
   last_poll_at = Date.now();
   try {
     const state = await fetch_state();
-    if (!is_running || connection.value === "live") return; // the WebSocket was faster, and is newer
+    if (is_overtaken()) return;
     apply_state(state, Date.now());
     save_last_state(Date.now());
     connection.value = "polling";
   } catch (error) {
-    if (!is_running || connection.value === "live") return;
+    if (is_overtaken()) return;
     if (error instanceof ApiError && error.status === 401) await handle_signed_out();
     else connection.value = "offline";
   } finally {

@@ -77,7 +77,6 @@ class RealProgram {
     this.pack_urls = {}; // by the number of the pack, from 1
   }
 
-  // A demo of before there were packs tells nothing of them in its help; any other must start them.
   // Ends the emulated BMS of one pack, as pulling its plug would.
   kill_bms_of_pack(number) {
     const pid = find_descendant(this.child.pid, bms_of_pack(number));
@@ -114,12 +113,14 @@ class RealProgram {
     const { child } = this;
     if (!child || child.exitCode !== null || child.pid === undefined) return;
     child.kill("SIGTERM");
-    const is_in_time = await Promise.race([this.ended.then(() => true), pause(kStopPatienceMs).then(() => false)]);
-    if (!is_in_time) {
+    let is_too_late = false;
+    const patience = setTimeout(() => {
+      is_too_late = true;
       child.kill("SIGKILL");
-      await this.ended;
-      throw new Error(`the program did not end within ${kStopPatienceMs / 1000} s of SIGTERM`);
-    }
+    }, kStopPatienceMs);
+    await this.ended;
+    clearTimeout(patience); // it would keep the test's process waiting
+    if (is_too_late) throw new Error(`the program did not end within ${kStopPatienceMs / 1000} s of SIGTERM`);
   }
 
   async close() {
