@@ -194,6 +194,9 @@ TimePoint Pack::poll_timeout() const {
   TimePoint next = with_reader(reader_, [](const auto& reader) { return reader.poll_timeout(); });
   next = earliest(next, earliest(control_.poll_timeout(), network_.poll_timeout()));
   next = earliest(next, earliest(replica_.poll_timeout(), share_.poll_timeout()));
+  if (store_again_.node || store_again_.floor) {
+    next = earliest(next, store_again_.at);
+  }
   return earliest(next, telemetry_due_);
 }
 
