@@ -43,7 +43,7 @@ web: setup-demo
 demo: build ## run the whole house without hardware: make demo ARGS="--seconds 20"
 	@exec build/bin/amphora demo $(ARGS)
 
-test: setup web ## build everything and run every test; some twenty minutes from nothing on two cores
+test: setup web ## build everything and run every test; under fifteen minutes from nothing on two cores
 	@tools/run_tests.sh $(JOBS)
 
 sanitize: setup ## every unit, sim and fuzz test under ASan+UBSan, and the unit tests under TSan

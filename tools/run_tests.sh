@@ -16,5 +16,5 @@ if [[ -x build/dev/bin/amphora ]]; then
 fi
 tools/check_digest.sh --build-only
 tools/check_sanitizers.sh --build-only
-# One more than there are processors: browsers and boxes of the tests mostly wait.
-exec ctest --test-dir build/dev --output-on-failure --no-tests=error -j "$((jobs + 1))" "$@"
+# Twice as many as there are processors: browsers and boxes of the tests mostly wait.
+exec ctest --test-dir build/dev --output-on-failure --no-tests=error -j "$((2 * jobs))" "$@"

@@ -115,7 +115,7 @@ TEST(AddressClaim, NumbersThatAreNoNodesAreMapped) {
 }
 
 TEST(AddressClaim, OfTwoTheLowerNumberKeepsTheId) {
-  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+  for (std::uint64_t seed = 0; seed < contract::repetitions(50U); ++seed) {
     ClaimBus bus;
     bus.set_seed(seed);
     (void)bus.add(0x0500);
@@ -196,7 +196,7 @@ TEST(AddressClaim, JoinedHalvesSortThemselvesOutWithinTheBound) {
 
 TEST(AddressClaim, ThirtyTwoThatWantOneIdGetThirtyTwo) {
   int slowest = 0;
-  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+  for (std::uint64_t seed = 0; seed < contract::repetitions(100U); ++seed) {
     ClaimBus bus;
     bus.set_seed(seed);
     for (std::size_t i = 0; i < 32; ++i) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/contract/machine_contract.hpp"
+#include "tests/contract/slow_build.hpp"
 
 namespace amphora::packnet {
 namespace {
@@ -502,7 +503,7 @@ void check_random_run(std::uint64_t seed, bool is_sealed) {
 }
 
 TEST(Commander, EndsEveryOrderAndDoesNothingTwiceWhateverIsLost) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed <= contract::repetitions(200U); ++seed) {
     check_random_run(seed, seed % 4 != 0);
     if (::testing::Test::HasFatalFailure()) {
       FAIL() << "seed " << seed;
